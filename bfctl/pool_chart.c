@@ -17,7 +17,8 @@ static const char *words_of(const char *reason)
         {"slow_start", "begins, and doubles"}, {"raised", "there is room"}, {"lowered", "over the setpoint"},
         {"cut", "the probe is at its limit"}, {"unreadable", "the probe is not readable"}, {"failing", "many attempts fail"},
         {"idle", "it was not used for a while"}, {"held", "it stays for now"}, {"unused", "it is not used up"},
-        {"draining", "over the setpoint; what runs has to end first"}, {"slow_steps", "its steps take very long"}};
+        {"draining", "over the setpoint; what runs has to end first"}, {"slow_steps", "its steps take very long"},
+        {"set", "its bounds were set by hand, or that was taken back"}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].reason, reason) == 0)
             return table[i].words;
@@ -147,12 +148,23 @@ static void put_moves(const json_t *moves, struct bf_buf *ret)
     }
 }
 
+/* "from 1 to 2", and where a person set one of them, what plans ask for. */
+static void put_bounds(const json_t *throttle, struct bf_buf *ret)
+{
+    const json_t *planned = json_object_get(throttle, "planned");
+    bf_buf_printf(ret, "throttle       %s, from %" PRId64 " to %" PRId64, render_text(throttle, "algorithm"),
+                  render_number(throttle, "floor"), render_number(throttle, "ceiling"));
+    if (json_is_object(planned) && (render_number(planned, "floor") != render_number(throttle, "floor") ||
+                                    render_number(planned, "ceiling") != render_number(throttle, "ceiling")))
+        bf_buf_printf(ret, "; the plan says from %" PRId64 " to %" PRId64, render_number(planned, "floor"), render_number(planned, "ceiling"));
+    bf_buf_put_str(ret, "\n");
+}
+
 static void put_throttle(const json_t *throttle, struct bf_buf *ret)
 {
     size_t i;
     json_t *p;
-    bf_buf_printf(ret, "throttle       %s, from %" PRId64 " to %" PRId64 "\n", render_text(throttle, "algorithm"),
-                  render_number(throttle, "floor"), render_number(throttle, "ceiling"));
+    put_bounds(throttle, ret);
     bf_buf_printf(ret, "limit          %" PRId64 ": ", render_number(throttle, "limit"));
     put_why(throttle, ret);
     bf_buf_printf(ret, "pressure       ");

@@ -62,6 +62,9 @@ json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
     json_object_set_new(j, "limit", l.throttled ? json_integer(l.limit) : json_null());
     json_object_set_new(j, "floor", json_integer(l.now->bounds.floor));
     json_object_set_new(j, "ceiling", json_integer(l.now->bounds.ceiling));
+    json_object_set_new(j, "planned", l.planned.algorithm == THROTTLE_NONE
+                                          ? json_null()
+                                          : json_pack("{s:I, s:I}", "floor", (json_int_t)l.planned.floor, "ceiling", (json_int_t)l.planned.ceiling));
     json_object_set_new(j, "reason", json_string(limit_reason_name(l.now->move.reason)));
     json_object_set_new(j, "queued", json_boolean(l.now->move.queued));
     json_object_set_new(j, "pressure", s->pressure_ppm ? json_real(part(s->pressure_ppm, 1000000)) : json_null());

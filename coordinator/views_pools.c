@@ -75,6 +75,33 @@ static json_t *shares(const struct view_source *v, size_t pool)
     return list;
 }
 
+static void add_name(json_t *list, bool said, const char *name)
+{
+    if (said)
+        json_array_append_new(list, view_string(name));
+}
+
+/* What people set and did not take back: which figures, and who said so last; null: nothing. */
+static json_t *by_hand(const struct view_source *v, size_t pool)
+{
+    struct pool_said_view said;
+    if (!engine_pool_said(v->engine, pool, POOL_FROM_OPERATOR, &said))
+        return json_null();
+    const struct pool_budget *b = said.budget;
+    json_t *list = json_array();
+    add_name(list, !b->no_slots, "slots");
+    add_name(list, b->cpu_milli, "cpu");
+    add_name(list, b->memory_bytes, "memory");
+    add_name(list, b->io_bytes_s, "io");
+    for (size_t i = 0; i < b->n_units; i++)
+        add_name(list, true, b->units[i].name);
+    add_name(list, b->start_milli, "start_rate");
+    add_name(list, b->floor, "floor");
+    add_name(list, b->ceiling, "ceiling");
+    return json_pack("{s:o, s:o, s:o, s:o}", "figures", list, "by", *said.by ? view_string(said.by) : json_null(), "at",
+                     said.at_us ? view_time(said.at_us) : json_null(), "reason", *said.reason ? view_string(said.reason) : json_null());
+}
+
 /* named: it was asked for alone, and comes with its shares and the last moves of its limit. */
 static json_t *pool(const struct view_source *v, size_t i, bool named)
 {
@@ -82,9 +109,9 @@ static json_t *pool(const struct view_source *v, size_t i, bool named)
     struct pool_waiting_view w;
     engine_pool(v->engine, i, &p);
     engine_pool_waiting(v->engine, i, &w);
-    json_t *j = json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
-                          (json_int_t)p.used, "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i),
-                          "start_rate", start_rate(&p), "waiting", (json_int_t)w.ready, "reserved_for", reserved_for(v, &w),
+    json_t *j = json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
+                          (json_int_t)p.used, "source", view_pool_source(p.source), "by_hand", by_hand(v, i),
+                          "dimensions", dimensions(v->engine, i), "start_rate", start_rate(&p), "waiting", (json_int_t)w.ready, "reserved_for", reserved_for(v, &w),
                           "throttle", view_throttle(v, i, named));
     if (named)
         json_object_set_new(j, "shares", shares(v, i));

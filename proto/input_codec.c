@@ -149,7 +149,7 @@ static void parts_from_pb(struct wire_in *in, const Pb__Input *pb, struct input 
     if (ret->kind == INPUT_PROBE)
         input_probe_from_pb(in, pb->probe, &need(in, ret)->probe);
     if (pb->pool)
-        pool_from_pb(in, pb->pool, &need(in, ret)->pool);
+        pool_from_pb(in, pb->pool, 1, &need(in, ret)->pool);
     if (pb->breaker)
         breaker_from_pb(in, pb->breaker, &need(in, ret)->breaker);
 }

@@ -25,7 +25,8 @@ enum limit_reason {
     LIMIT_HELD = 11,         /* it stays: near the setpoint; or what was done is waited for; or over it, and at the floor or over already */
     LIMIT_UNUSED = 12,       /* there is room, and fewer run than may: too little work, or something else holds it */
     LIMIT_DRAINING = 13,     /* over the setpoint, and what runs over the lower limit has not ended yet */
-    LIMIT_SLOW_STEPS = 14   /* there is room, and the pool's steps take much longer than they use to */
+    LIMIT_SLOW_STEPS = 14,   /* there is room, and the pool's steps take much longer than they use to */
+    LIMIT_SET = 15           /* a person set its bounds, or took that back */
 };
 const char *limit_reason_name(enum limit_reason r);          /* "slow_start", …; never NULL */
 const char *throttle_algorithm_name(enum throttle_algorithm a);

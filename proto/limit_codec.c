@@ -10,8 +10,9 @@ const char *limit_reason_name(enum limit_reason r)
         [LIMIT_BEGUN] = "begun", [LIMIT_CHANGED] = "changed", [LIMIT_RELEASED] = "released", [LIMIT_SLOW_START] = "slow_start",
         [LIMIT_RAISED] = "raised", [LIMIT_LOWERED] = "lowered", [LIMIT_CUT] = "cut", [LIMIT_UNREADABLE] = "unreadable",
         [LIMIT_FAILING] = "failing", [LIMIT_IDLE] = "idle", [LIMIT_HELD] = "held", [LIMIT_UNUSED] = "unused",
-        [LIMIT_DRAINING] = "draining", [LIMIT_SLOW_STEPS] = "slow_steps"};
-    return r >= LIMIT_BEGUN && r <= LIMIT_SLOW_STEPS ? names[r] : "unknown";
+        [LIMIT_DRAINING] = "draining", [LIMIT_SLOW_STEPS] = "slow_steps",
+        [LIMIT_SET] = "set"};
+    return r >= LIMIT_BEGUN && r <= LIMIT_SET ? names[r] : "unknown";
 }
 
 const char *throttle_algorithm_name(enum throttle_algorithm a)
@@ -124,7 +125,7 @@ const struct pool_limit *limit_from_pb(struct wire_in *in, const struct Pb__Limi
                   .left = pb->left, .served = pb->served, .ended = pb->ended, .used_ms = pb->used_ms, .stepped_ms = pb->stepped_ms,
                   .unreadable = pb->unreadable, .centre_ppm = pb->centre_ppm, .tail_ppm = pb->tail_ppm, .readings = pb->readings,
                   .was_over = pb->was_over, .lasts_us = pb->lasts_us, .pace_us = pb->pace_us},
-        .move = {.reason = wire_enum(in, "reason of a move", pb->reason, LIMIT_BEGUN, LIMIT_SLOW_STEPS), .before = pb->before,
+        .move = {.reason = wire_enum(in, "reason of a move", pb->reason, LIMIT_BEGUN, LIMIT_SET), .before = pb->before,
                  .after = pb->after, .used = pb->used, .queued = pb->queued, .value = pb->value, .reading = pb->reading,
                  .target = pb->target, .service_milli = pb->move_service_milli, .failed_ppm = pb->move_failed_ppm},
         .kept = pb->kept};

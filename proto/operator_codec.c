@@ -196,17 +196,21 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
         WIRE_SET(pb->pool, slots, m->pool_slots);
     }
     WIRE_SET(pb, reset, m->reset);
+    WIRE_SET(pb, pool_back, m->pool_back);
 }
 
 static void pool_set_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
 {
     ret->reset = pb->reset;
-    if ((pb->verb == OP_POOL_SET) != (pb->pool != NULL) || (pb->reset && pb->verb != OP_POOL_SET))
+    if ((pb->verb == OP_POOL_SET) != (pb->pool != NULL) || ((pb->reset || pb->pool_back) && pb->verb != OP_POOL_SET))
         wire_bad(in, BF_PROTOCOL, "%s: the budget of a pool belongs to pool set, and that needs one", op_verb_name(ret->verb));
+    if (pb->pool_back > POOL_BACK_ALL)
+        wire_bad(in, BF_PROTOCOL, "%s: what is to be taken back is not known here", op_verb_name(ret->verb));
     if (!pb->pool)
         return;
-    pool_from_pb(in, pb->pool, &ret->pool);
+    pool_from_pb(in, pb->pool, 0, &ret->pool);
     ret->pool_slots = pb->pool->slots;
+    ret->pool_back = pb->pool_back;
 }
 
 static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)

@@ -110,8 +110,9 @@ struct op_request {
     const char *const *plans; size_t n_plans;    /* KEY_CREATE: scopes */
     const char *const *pools; size_t n_pools;
     int64_t ttl_ms;                          /* AGENT_ENROLL */
-    /* POOL_SET, of the pool `name`: what it says replaces what was said of the same by an earlier one; reset: all of that is taken back */
-    uint32_t pool_slots; struct pool_budget pool; bool reset;
+    /* POOL_SET, of the pool `name`: what it says replaces what was said of the same by an earlier one; reset: all of that is taken back;
+     * pool_back: these figures of it, POOL_BACK_…, and units of 0 */
+    uint32_t pool_slots, pool_back; struct pool_budget pool; bool reset;
 };
 
 struct op_reply {

@@ -81,7 +81,8 @@ const char *const *words_from_pb(struct wire_in *in, const char *what, const Pro
 
 /* Without name, slots and source: those are their owners'. */
 void pool_to_pb(const struct pool_budget *b, struct Pb__Pool *pb, struct bf_arena *tmp);
-void pool_from_pb(struct wire_in *in, const struct Pb__Pool *pb, struct pool_budget *ret);
+/* least_unit: 0 where a unit may be taken back, else 1. */
+void pool_from_pb(struct wire_in *in, const struct Pb__Pool *pb, uint64_t least_unit, struct pool_budget *ret);
 
 struct Pb__Param **params_to_pb(const struct op_param *params, size_t n, struct bf_arena *tmp);
 struct op_param *params_from_pb(struct wire_in *in, struct Pb__Param *const *pb, size_t n, size_t *ret_n);

@@ -10,7 +10,7 @@ bool pool_budget_same(const struct pool_budget *a, const struct pool_budget *b)
 {
     bool same = a->no_slots == b->no_slots && a->cpu_milli == b->cpu_milli && a->memory_bytes == b->memory_bytes &&
                 a->io_bytes_s == b->io_bytes_s && a->start_milli == b->start_milli && a->start_ms == b->start_ms &&
-                a->n_units == b->n_units;
+                a->floor == b->floor && a->ceiling == b->ceiling && a->n_units == b->n_units;
     for (size_t i = 0; same && i < a->n_units; i++)
         same = a->units[i].n == b->units[i].n && strcmp(a->units[i].name, b->units[i].name) == 0;
     return same;
@@ -18,7 +18,8 @@ bool pool_budget_same(const struct pool_budget *a, const struct pool_budget *b)
 
 bool pool_budget_is_empty(const struct pool_budget *b)
 {
-    return b->cpu_milli == 0 && b->memory_bytes == 0 && b->io_bytes_s == 0 && b->n_units == 0 && b->start_milli == 0;
+    return b->cpu_milli == 0 && b->memory_bytes == 0 && b->io_bytes_s == 0 && b->n_units == 0 && b->start_milli == 0 &&
+           b->floor == 0 && b->ceiling == 0;
 }
 
 uint64_t pool_budget_unit(const struct pool_budget *b, const char *name)

@@ -25,7 +25,12 @@ struct pool_budget {
     uint64_t cpu_milli, memory_bytes, io_bytes_s;
     const struct pool_unit *units; size_t n_units;       /* sorted by name */
     uint32_t start_milli, start_ms;          /* start rate: so many thousandths of a start in start_ms; 0: not said */
+    uint32_t floor, ceiling;                 /* of the limit of a throttled pool, in attempts */
 };
+
+/* Figures that a person takes back one by one; of units those that he says as 0. */
+enum { POOL_BACK_SLOTS = 1, POOL_BACK_CPU = 2, POOL_BACK_MEMORY = 4, POOL_BACK_IO = 8, POOL_BACK_START_RATE = 16, POOL_BACK_FLOOR = 32,
+       POOL_BACK_CEILING = 64, POOL_BACK_ALL = 127 };
 
 bool pool_budget_same(const struct pool_budget *a, const struct pool_budget *b);
 /* Says nothing but, perhaps, that it says no slots. */

@@ -15,6 +15,8 @@ void pool_to_pb(const struct pool_budget *b, struct Pb__Pool *pb, struct bf_aren
     WIRE_SET(pb, io_bytes_s, b->io_bytes_s);
     WIRE_SET(pb, start_milli, b->start_milli);
     WIRE_SET(pb, start_ms, b->start_ms);
+    WIRE_SET(pb, floor, b->floor);
+    WIRE_SET(pb, ceiling, b->ceiling);
     pb->n_units = b->n_units;
     pb->units = b->n_units ? bf_arena_alloc(tmp, b->n_units * sizeof *pb->units) : NULL;
     for (size_t i = 0; i < b->n_units; i++) {
@@ -26,19 +28,19 @@ void pool_to_pb(const struct pool_budget *b, struct Pb__Pool *pb, struct bf_aren
 }
 
 /* Within the bounds, so that sums over a pool cannot overflow; units in order of their names, each once. */
-void pool_from_pb(struct wire_in *in, const struct Pb__Pool *pb, struct pool_budget *ret)
+void pool_from_pb(struct wire_in *in, const struct Pb__Pool *pb, uint64_t least_unit, struct pool_budget *ret)
 {
     *ret = (struct pool_budget){.no_slots = pb->no_slots, .cpu_milli = pb->cpu_milli, .memory_bytes = pb->memory_bytes,
-                                .io_bytes_s = pb->io_bytes_s, .start_milli = pb->start_milli, .start_ms = pb->start_ms};
+                                .io_bytes_s = pb->io_bytes_s, .start_milli = pb->start_milli, .start_ms = pb->start_ms, .floor = pb->floor, .ceiling = pb->ceiling};
     size_t n = wire_count(in, "units of a pool", pb->n_units, POOL_UNITS_MAX);
     struct pool_unit *units = n ? bf_arena_alloc(in->arena, n * sizeof *units) : NULL;
     bool fits = pb->cpu_milli <= POOL_CPU_MILLI_MAX && pb->memory_bytes <= POOL_BYTES_MAX && pb->io_bytes_s <= POOL_BYTES_MAX &&
                 pb->start_milli <= POOL_START_MILLI_MAX && pb->start_ms <= POOL_START_MS_MAX &&
-                (pb->start_milli == 0) == (pb->start_ms == 0);
+                (pb->start_milli == 0) == (pb->start_ms == 0) && pb->floor <= POOL_SLOTS_LIMIT && pb->ceiling <= POOL_SLOTS_LIMIT;
     for (size_t i = 0; i < n; i++) {
         units[i].name = wire_name(in, "name of a unit", pb->units[i]->name, UNIT_NAME_MAX);
         units[i].n = pb->units[i]->n;
-        fits = fits && units[i].n > 0 && units[i].n <= POOL_UNIT_MAX && (i == 0 || strcmp(units[i - 1].name, units[i].name) < 0);
+        fits = fits && units[i].n >= least_unit && units[i].n <= POOL_UNIT_MAX && (i == 0 || strcmp(units[i - 1].name, units[i].name) < 0);
     }
     ret->units = units;
     ret->n_units = n;

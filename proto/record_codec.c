@@ -307,7 +307,7 @@ static void record_pool_from_pb(struct wire_in *in, const Pb__Pool *pb, struct r
     ret->pool_name = wire_str(in, "name of a pool", pb->name, STORED_MAX_BYTES);
     ret->pool_slots = pb->slots;
     ret->pool_source = wire_enum(in, "source of a pool", pb->source, 0, POOL_FROM_OPERATOR);
-    pool_from_pb(in, pb, &ret->pool);
+    pool_from_pb(in, pb, 1, &ret->pool);
 }
 
 static void counters_from_pb(const Pb__Counters *pb, struct record_rare *ret)

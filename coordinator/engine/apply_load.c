@@ -190,7 +190,7 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
         bf_vec_push(&e->pools, (struct pool){.name = bf_xstrdup(rare->pool_name)});
         i = (uint32_t)(e->pools.n - 1);
     }
-    pool_lay(&e->pools.at[i], rare->pool_source, rare->pool_slots, &rare->pool);
+    pool_lay(&e->pools.at[i], r);
     breaker_pool_set(e, i);
     e->throttles_due = e->throttles_due || !e->recovering;
     shares_limits_changed(e, i);

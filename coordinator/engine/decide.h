@@ -74,12 +74,19 @@ bool command_cancels(const struct backfill *b, bool keep_running);
 const char *command_counts(struct decision *d, const struct backfill *b);
 
 /* ---- decide_pools.c ---- */
-struct answer command_pool_set(struct decision *d, const struct op_request *c);
+/* A record of what a source says, unless it says just that already; by: the command of a person, NULL: it is none.  false: it says so
+ * already. */
+bool pool_set(struct decision *d, const char *name, enum pool_source source, uint32_t slots, const struct pool_budget *budget,
+              const struct input *by);
 /* A small JSON object: {"slots":N,"source":"…","cpu":"2.5",…}.  Of the engine's pool; of what a plan says. */
 const char *pool_words(struct decision *d, uint32_t pool);
+/* The first for people: "4 slots, cpu 2.5, connections 10". */
+const char *pool_sentence(struct decision *d, uint32_t pool);
 const char *plan_pool_words(struct decision *d, const struct plan_pool *pool);
 /* Does an engine's pool have what the plan says of it? */
 bool pool_is_as_planned(const struct engine *e, uint32_t pool, const struct plan_pool *planned);
+
+struct answer command_pool_set(struct decision *d, const struct input *in);       /* decide_pool_set.c */
 
 /* ---- reserve.c: at the beginning and at the end of the grants of a turn ---- */
 void reserve_review(struct decision *d);
@@ -95,6 +102,7 @@ struct answer decide_alert_ack(struct decision *d, const struct input *in);     
 
 /* ---- decide_limit.c ---- */
 void decide_throttles(struct decision *d);       /* which pools are throttled, and how, after backfills began or ended */
+void decide_bounds_set(struct decision *d, uint32_t pool);      /* a person set its floor or ceiling: the limit is within them at once */
 /* A step of each governor that has something new, after the grants; before them only of those whose probes lapsed. */
 void decide_limits(struct decision *d, bool only_lapsed);
 /* A pool of the plan that more probes would govern than can be, with those of backfills that are live: a sentence (output's arena), or

@@ -372,7 +372,7 @@ static struct answer carry_out(struct decision *d, const struct input *in)
     case OP_MARK:
     case OP_PRIORITY: return command_on_backfill(d, in);
     case OP_AGENT_DRAIN: return command_drain(d, c->name ? c->name : "");
-    case OP_POOL_SET: return command_pool_set(d, c);
+    case OP_POOL_SET: return command_pool_set(d, in);
     case OP_ALERT_ACK: return decide_alert_ack(d, in);
     case OP_BREAKER_TRIP:
     case OP_BREAKER_OPEN:

@@ -1,9 +1,9 @@
 /* Deciding on the limits of throttled pools (governor.h has the controller).
  *
  * Which pools are throttled follows from the backfills that have begun and not ended: a pool is while one of them gives it a throttle.
- * Several on one pool: the lowest floor and the lowest ceiling hold, and the algorithm of the oldest.  The probes of a pool are those of
- * the connections of all steps that draw on it, whosever; of one connection with several settings the strictest of each holds.  What would
- * bring a pool more of them than it can have is refused.
+ * Several on one pool: the lowest floor and the lowest ceiling hold, and the algorithm of the oldest; what a person sets (`bfctl pool set`)
+ * holds over both.  The probes of a pool are those of the connections of all steps that draw on it, whosever; of one connection with
+ * several settings the strictest of each holds.  What would bring a pool more of them than it can have is refused.
  *
  * A reading is a record when it comes (probes.c), and is taken by the pools of its connection when that is applied (limits.c).  The step of
  * the governor is another, when the turn ends in which the worst probe was read, or one that is worse now: after the grants, when what is
@@ -23,18 +23,6 @@ enum { STEP_MS = 5000 };
 struct wanted { struct limit_bounds bounds; struct limit_probe probes[LIMIT_PROBES_MAX]; size_t n_probes; };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static void want_throttle(struct wanted *w, const struct plan_throttle *t)
-{
-    if (t->algorithm == THROTTLE_NONE)
-        return;
-    if (w->bounds.algorithm == THROTTLE_NONE) {
-        w->bounds = (struct limit_bounds){.algorithm = t->algorithm, .floor = t->min, .ceiling = t->max};
-        return;
-    }
-    w->bounds.floor = t->min < w->bounds.floor ? t->min : w->bounds.floor;
-    w->bounds.ceiling = t->max < w->bounds.ceiling ? t->max : w->bounds.ceiling;
-}
 
 static void want_probe(struct wanted *w, const struct plan_connection *c)
 {
@@ -65,7 +53,7 @@ static void want_for(const struct engine *e, const struct backfill *b, struct wa
 {
     const struct plan *plan = b->plan;
     for (size_t i = 0; i < plan->n_pools; i++)
-        want_throttle(&wanted[b->pools[i]], &plan->pools[i].throttle);
+        limit_bounds_meet(&wanted[b->pools[i]].bounds, &plan->pools[i].throttle);
     for (size_t i = 0; i < plan->n_steps; i++) {
         const struct plan_step *s = &plan->steps[i];
         const struct draw *draw = step_draw(e, b, (uint32_t)i);
@@ -176,7 +164,7 @@ static bool is_told_again(const struct pool_governor *g, enum limit_reason reaso
 static bool is_told(enum limit_reason reason)
 {
     return reason == LIMIT_BEGUN || reason == LIMIT_CHANGED || reason == LIMIT_RELEASED || reason == LIMIT_CUT ||
-           reason == LIMIT_UNREADABLE;
+           reason == LIMIT_UNREADABLE || reason == LIMIT_SET;
 }
 
 /* Millionths of the target; -1: nothing was read.  Of a value of many millions whole targets are exact enough: it is far over any. */
@@ -225,7 +213,8 @@ static void emit(struct decision *d, uint32_t pool, struct pool_limit *l, enum l
     record_emit(d, r);
 }
 
-static void change(struct decision *d, uint32_t pool, struct wanted *w)
+/* again: why, where it is throttled before and after. */
+static void change(struct decision *d, uint32_t pool, struct wanted *w, enum limit_reason again)
 {
     const struct pool *p = &d->e->pools.at[pool];
     struct pool_limit l = {.bounds = w->bounds, .probes = w->probes, .n_probes = w->n_probes};
@@ -240,7 +229,22 @@ static void change(struct decision *d, uint32_t pool, struct wanted *w)
         governor_rebound(&l.state, &within);
     else if (is)
         governor_begin(&l.state, &within, d->now_ms);
-    emit(d, pool, &l, !is ? LIMIT_RELEASED : was ? LIMIT_CHANGED : LIMIT_BEGUN);
+    emit(d, pool, &l, !is ? LIMIT_RELEASED : was ? again : LIMIT_BEGUN);
+}
+
+/* By pool; output's arena. */
+static struct wanted *want_all(struct decision *d)
+{
+    const struct engine *e = d->e;
+    struct wanted *wanted = bf_arena_alloc(&d->out->arena, e->pools.n * sizeof *wanted);
+    for (size_t i = 0; i < e->live.n; i++) {
+        const struct backfill *b = backfill_find(e, e->live.at[i]);
+        if (b->started_us != 0)
+            want_for(e, b, wanted);
+    }
+    for (size_t i = 0; i < e->pools.n; i++)
+        wanted[i].bounds = limit_bounds_set(wanted[i].bounds, &e->pools.at[i]);
+    return wanted;
 }
 
 void decide_throttles(struct decision *d)
@@ -249,15 +253,17 @@ void decide_throttles(struct decision *d)
     if (!e->throttles_due)
         return;
     d->live->throttles_due = false;
-    struct wanted *wanted = bf_arena_alloc(&d->out->arena, e->pools.n * sizeof *wanted);
-    for (size_t i = 0; i < e->live.n; i++) {
-        const struct backfill *b = backfill_find(e, e->live.at[i]);
-        if (b->started_us != 0)
-            want_for(e, b, wanted);
-    }
+    struct wanted *wanted = want_all(d);
     for (uint32_t i = 0; i < e->pools.n; i++)
         if (!is_as_wanted(&e->pools.at[i], &wanted[i]))
-            change(d, i, &wanted[i]);
+            change(d, i, &wanted[i], LIMIT_CHANGED);
+}
+
+void decide_bounds_set(struct decision *d, uint32_t pool)
+{
+    struct wanted *wanted = want_all(d);
+    if (!is_as_wanted(&d->e->pools.at[pool], &wanted[pool]))
+        change(d, pool, &wanted[pool], LIMIT_SET);
 }
 
 /* ---- readings and steps ---- */

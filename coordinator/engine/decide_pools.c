@@ -1,4 +1,4 @@
-/* Deciding what pools have: plans, the configuration, and people (`bfctl pool set`).
+/* Deciding what pools have: plans, the configuration, and people (decide_pool_set.c).
  *
  * Each says its own figures, in a layer of its own (pool.h).  One plan must not raise the budget of another whose backfill is live: of the
  * plans of live backfills the smaller one of each figure holds, and when one of them ends what the others say.  Where none is left the
@@ -52,9 +52,19 @@ static const char *source_word(enum pool_source s)
     return s == POOL_FROM_CONFIG ? "config" : s == POOL_FROM_OPERATOR ? "operator" : "plan";
 }
 
+static void say_bound(struct words *w, const char *name, uint32_t n)
+{
+    char figure[16];
+    if (n == 0 || w->n > WORDS_MAX - 32)
+        return;
+    snprintf(figure, sizeof figure, "%u", n);
+    put(w, name, figure);
+}
+
 static void say_pool(const struct engine *e, uint32_t i, struct words *w)
 {
     const struct pool *p = &e->pools.at[i];
+    const struct pool_layer *by_hand = &p->layers[POOL_FROM_OPERATOR - 1];
     size_t n = 0;
     struct pool_dimension_view *dims = engine_pool_dimensions(e, i, &n);
     w->text[0] = '\0';
@@ -62,10 +72,13 @@ static void say_pool(const struct engine *e, uint32_t i, struct words *w)
         say(w, dims[k].name, dims[k].limit);
     free(dims);
     say_rate(w, p->start_milli, p->start_ms);
+    say_bound(w, "floor", pool_is_throttled(p) ? p->governor->now.bounds.floor : by_hand->budget.floor);
+    say_bound(w, "ceiling", pool_is_throttled(p) ? p->governor->now.bounds.ceiling : by_hand->budget.ceiling);
+    if (!w->people && by_hand->said && key_name_valid(by_hand->by) && w->n < WORDS_MAX - KEY_NAME_MAX - 16)
+        put(w, "by", by_hand->by);
 }
 
-/* The same for people: "4 slots, cpu 2.5, connections 10". */
-static const char *pool_sentence(struct decision *d, uint32_t i)
+const char *pool_sentence(struct decision *d, uint32_t i)
 {
     struct words w = {.people = true};
     uint32_t slots = d->e->pools.at[i].slots;
@@ -105,12 +118,16 @@ bool pool_is_as_planned(const struct engine *e, uint32_t pool, const struct plan
 
 /* ---- layers ---- */
 
-/* A record, unless the source says just that already.  false: it does. */
-static bool lay(struct decision *d, const char *name, enum pool_source source, uint32_t slots, const struct pool_budget *budget)
+static bool says(const struct engine *e, uint32_t pool, enum pool_source source, uint32_t slots, const struct pool_budget *budget)
 {
-    uint32_t i = pool_find(d->e, name);
-    const struct pool_layer *layer = i == PLAN_NO_INDEX ? NULL : &d->e->pools.at[i].layers[source - 1];
-    if (layer && layer->said && pool_budget_same(&layer->budget, budget) && (budget->no_slots || layer->slots == slots))
+    const struct pool_layer *layer = pool == PLAN_NO_INDEX ? NULL : &e->pools.at[pool].layers[source - 1];
+    return layer && layer->said && pool_budget_same(&layer->budget, budget) && (budget->no_slots || layer->slots == slots);
+}
+
+bool pool_set(struct decision *d, const char *name, enum pool_source source, uint32_t slots, const struct pool_budget *budget,
+              const struct input *by)
+{
+    if (says(d->e, pool_find(d->e, name), source, slots, budget))
         return false;
     struct record *r = record_begin(d, RECORD_POOL_SET);
     struct record_rare *rare = record_rare_need(r, &d->out->arena);
@@ -118,6 +135,10 @@ static bool lay(struct decision *d, const char *name, enum pool_source source, u
     rare->pool_source = source;
     rare->pool_slots = budget->no_slots ? 0 : slots;
     rare->pool = *budget;
+    if (by) {
+        rare->actor = input_rare(by)->actor;
+        rare->reason = input_rare(by)->command.reason;
+    }
     record_emit(d, r);
     return true;
 }
@@ -202,20 +223,23 @@ void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool)
     if (i != PLAN_NO_INDEX)
         least = of_live(d, i);
     take_smaller(d, &least, pool);
-    lay(d, pool->name, POOL_FROM_PLAN, least.slots, &least.budget);
+    pool_set(d, pool->name, POOL_FROM_PLAN, least.slots, &least.budget, NULL);
 }
 
 void decide_pools_again(struct decision *d, const struct backfill *b)
 {
     for (size_t k = 0; k < b->plan->n_pools; k++) {
-        uint32_t pool = pool_find(d->e, b->plan->pools[k].name);
+        const char *name = b->plan->pools[k].name;
+        uint32_t pool = pool_find(d->e, name);
         struct planned least = of_live(d, pool);
+        if (!least.any || says(d->e, pool, POOL_FROM_PLAN, least.slots, &least.budget))
+            continue;
         const char *before = pool_words(d, pool);
-        if (least.any && lay(d, b->plan->pools[k].name, POOL_FROM_PLAN, least.slots, &least.budget))
-            audit_note(d, &(struct audit_note){.what = "pool set", .target = b->plan->pools[k].name, .backfill = b->id, .before = before,
-                                               .after = pool_words(d, pool),
-                                               .text = out_printf(d->out, "bf-%u %s: the smaller figure of each plan that is left holds", b->id,
-                                                                  backfill_finished(b) ? "has ended" : "runs again")});
+        pool_set(d, name, POOL_FROM_PLAN, least.slots, &least.budget, NULL);
+        audit_note(d, &(struct audit_note){.what = "pool set", .target = name, .backfill = b->id, .before = before,
+                                           .after = pool_words(d, pool),
+                                           .text = out_printf(d->out, "bf-%u %s: the smaller figure of each plan that is left holds", b->id,
+                                                              backfill_finished(b) ? "has ended" : "runs again")});
     }
 }
 
@@ -225,93 +249,8 @@ void decide_pool_config(struct decision *d, const struct input *in)
     const struct input_rare *said = input_rare(in);
     uint32_t i = pool_find(d->e, said->pool_name);
     const char *before = i == PLAN_NO_INDEX ? "" : pool_words(d, i);
-    bool changed = lay(d, said->pool_name, POOL_FROM_CONFIG, said->pool_slots, &said->pool);
+    bool changed = pool_set(d, said->pool_name, POOL_FROM_CONFIG, said->pool_slots, &said->pool, NULL);
     if (changed && i != PLAN_NO_INDEX)
         audit_note(d, &(struct audit_note){.what = "pool set", .target = said->pool_name, .before = before, .after = pool_words(d, i),
                                            .text = "the configuration says so"});
-}
-
-/* ---- bfctl pool set ---- */
-
-/* What a person said before, with what is said now over it. */
-static struct pool_budget over(struct decision *d, const struct pool_budget *before, const struct pool_budget *now)
-{
-    struct pool_budget b = *now;
-    struct pool_unit *units = bf_arena_alloc(&d->out->arena, (before->n_units + now->n_units + 1) * sizeof *units);
-    size_t n = 0;
-    b.cpu_milli = now->cpu_milli ? now->cpu_milli : before->cpu_milli;
-    b.memory_bytes = now->memory_bytes ? now->memory_bytes : before->memory_bytes;
-    b.io_bytes_s = now->io_bytes_s ? now->io_bytes_s : before->io_bytes_s;
-    b.start_milli = now->start_milli ? now->start_milli : before->start_milli;
-    b.start_ms = now->start_milli ? now->start_ms : before->start_ms;
-    for (size_t i = 0, k = 0; i < before->n_units || k < now->n_units; n++) {
-        int order = i == before->n_units ? 1 : k == now->n_units ? -1 : strcmp(before->units[i].name, now->units[k].name);
-        units[n] = order < 0 ? before->units[i] : now->units[k];
-        i += order <= 0;
-        k += order >= 0;
-    }
-    b.units = units;
-    b.n_units = n;
-    return b;
-}
-
-/* ", of which 9 are in use: nothing is killed, and nothing starts until it fits"; "" while all that is in use fits. */
-static const char *over_full(struct decision *d, const struct pool *p)
-{
-    if (p->used > p->slots)
-        return out_printf(d->out, "; %u slots are in use: nothing is killed, and nothing starts until it fits", p->used);
-    for (size_t i = 0; i < p->dims.n; i++) {
-        const struct pool_dim *dim = &p->dims.at[i];
-        char used[PLAN_BUDGET_TEXT_MAX];
-        if (dim->limit == 0 || dim->used <= dim->limit)
-            continue;
-        plan_budget_format(dim->name, dim->used, used);
-        return out_printf(d->out, "; %s of %s is in use: nothing is killed, and nothing starts until it fits", used, dim->name);
-    }
-    return "";
-}
-
-/* NULL: it may be set. */
-static const char *pool_objection(struct decision *d, const struct op_request *c, enum bf_rc *ret_rc)
-{
-    const char *name = c->name ? c->name : "";
-    *ret_rc = BF_INVALID;
-    if (pool_find(d->e, name) == PLAN_NO_INDEX) {
-        *ret_rc = BF_NOT_FOUND;
-        return out_printf(d->out, "there is no pool '%.128s'; see bfctl pools", name);
-    }
-    if (c->pool.no_slots && pool_budget_is_empty(&c->pool) && !c->reset)
-        return out_printf(d->out, "pool %s: nothing is to be set; say slots, cpu, memory, io, a unit or a start rate, or reset", name);
-    if (!c->pool.no_slots && c->pool_slots > POOL_SLOTS_LIMIT)
-        return out_printf(d->out, "pool %s: slots must be 0 to %u, not %u", name, POOL_SLOTS_LIMIT, c->pool_slots);
-    return NULL;
-}
-
-struct answer command_pool_set(struct decision *d, const struct op_request *c)
-{
-    static const struct pool_layer nothing = {.budget = {.no_slots = true}};
-    enum bf_rc rc = BF_OK;
-    const char *why_not = pool_objection(d, c, &rc);
-    if (why_not)
-        return command_refuse(rc, why_not);
-    uint32_t i = pool_find(d->e, c->name);
-    const struct pool_layer *layer = &d->e->pools.at[i].layers[POOL_FROM_OPERATOR - 1];
-    const struct pool_layer *before_layer = layer->said && !c->reset ? layer : &nothing;
-    struct pool_budget budget = over(d, &before_layer->budget, &c->pool);
-    uint32_t slots = c->pool.no_slots ? before_layer->slots : c->pool_slots;
-    budget.no_slots = c->pool.no_slots && before_layer->budget.no_slots;
-    if (budget.n_units > POOL_UNITS_MAX)
-        return command_refuse(BF_LIMIT, out_printf(d->out, "pool %s would have %zu kinds of unit; at most %u are possible", c->name,
-                                                   budget.n_units, POOL_UNITS_MAX));
-    const char *before = pool_words(d, i), *was = pool_sentence(d, i);
-    bool says_nothing = budget.no_slots && pool_budget_is_empty(&budget);
-    bool changed = (layer->said || !says_nothing) && lay(d, d->e->pools.at[i].name, POOL_FROM_OPERATOR, slots, &budget);
-    const char *after = pool_words(d, i), *is = pool_sentence(d, i), *text;
-    if (!changed)
-        text = out_printf(d->out, "pool %s is so already: %s", c->name, is);
-    else
-        text = out_printf(d->out, "pool %s: %s -> %s%s", c->name, was, is, over_full(d, &d->e->pools.at[i]));
-    return (struct answer){.rc = BF_OK, .text = text, .json = out_printf(d->out, "{\"pool\":\"%s\",\"before\":%s,\"after\":%s}", c->name,
-                                                                          before, after),
-                           .before = before, .after = after};
 }

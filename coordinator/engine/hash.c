@@ -241,6 +241,11 @@ static void put_layer(struct hasher *h, const struct pool_layer *layer)
     bf_buf_put_u64(&h->buf, b->io_bytes_s);
     bf_buf_put_u32(&h->buf, b->start_milli);
     bf_buf_put_u32(&h->buf, b->start_ms);
+    bf_buf_put_u32(&h->buf, b->floor);
+    bf_buf_put_u32(&h->buf, b->ceiling);
+    put_text(h, layer->said ? layer->by : "");
+    put_text(h, layer->said ? layer->reason : "");
+    put_time(h, layer->at_us);
     for (size_t i = 0; i < b->n_units; i++) {
         put_text(h, b->units[i].name);
         bf_buf_put_u64(&h->buf, b->units[i].n);

@@ -11,6 +11,7 @@
 
 #include "common/buf.h"
 #include "common/mem.h"
+#include "common/plant.h"
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/governor.h"
 #include "coordinator/engine/view_pools.h"
@@ -39,6 +40,43 @@ struct limit_bounds limit_bounds_within(struct limit_bounds b, uint32_t slots)
 {
     b.ceiling = lesser(b.ceiling, slots ? slots : 1);
     b.floor = lesser(b.floor, b.ceiling);
+    return b;
+}
+
+void limit_bounds_meet(struct limit_bounds *b, const struct plan_throttle *t)
+{
+    if (t->algorithm == THROTTLE_NONE)
+        return;
+    bool first = b->algorithm == THROTTLE_NONE;
+    *b = (struct limit_bounds){.algorithm = first ? t->algorithm : b->algorithm, .floor = first ? t->min : lesser(t->min, b->floor),
+                               .ceiling = first ? t->max : lesser(t->max, b->ceiling)};
+}
+
+struct limit_bounds limit_bounds_planned(const struct engine *e, uint32_t pool)
+{
+    struct limit_bounds bounds = {.algorithm = THROTTLE_NONE};
+    for (size_t i = 0; i < e->live.n; i++) {
+        const struct backfill *b = backfill_find(e, e->live.at[i]);
+        for (size_t k = 0; b->started_us != 0 && k < b->plan->n_pools; k++)
+            if (b->pools[k] == pool)
+                limit_bounds_meet(&bounds, &b->plan->pools[k].throttle);
+    }
+    return bounds;
+}
+
+struct limit_bounds limit_bounds_set(struct limit_bounds b, const struct pool *p)
+{
+    const struct pool_budget *by_hand = &p->layers[POOL_FROM_OPERATOR - 1].budget;
+    if (b.algorithm == THROTTLE_NONE || BF_PLANTED("bounds_ignored"))
+        return b;
+    if (by_hand->ceiling) {
+        b.ceiling = by_hand->ceiling;
+        b.floor = lesser(b.floor, b.ceiling);
+    }
+    if (by_hand->floor) {
+        b.floor = by_hand->floor;
+        b.ceiling = b.ceiling > b.floor ? b.ceiling : b.floor;
+    }
     return b;
 }
 
@@ -344,7 +382,7 @@ bool engine_limit(const struct engine *e, size_t pool, struct limit_view *ret)
         return false;
     uint64_t n = p->governor->n_moves;
     *ret = (struct limit_view){.now = &p->governor->now, .throttled = pool_is_throttled(p), .limit = lesser(p->limit, p->slots),
-                               .n_moves = n < LIMIT_MOVES_KEPT ? (size_t)n : LIMIT_MOVES_KEPT, .moved = n};
+                               .planned = limit_bounds_planned(e, (uint32_t)pool), .n_moves = n < LIMIT_MOVES_KEPT ? (size_t)n : LIMIT_MOVES_KEPT, .moved = n};
     return true;
 }
 

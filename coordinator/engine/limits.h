@@ -19,6 +19,12 @@ void governor_free(struct pool_governor *g);
 static inline bool pool_is_throttled(const struct pool *p) { return p->governor && p->governor->now.bounds.algorithm != THROTTLE_NONE; }
 /* The bounds, and within the slots of the pool. */
 struct limit_bounds limit_bounds_within(struct limit_bounds b, uint32_t slots);
+/* Of several throttles on one pool: the lowest floor and ceiling, and the algorithm of the first. */
+void limit_bounds_meet(struct limit_bounds *b, const struct plan_throttle *t);
+/* What the plans of the backfills that have begun and are live ask of it together; THROTTLE_NONE: none of them throttles it. */
+struct limit_bounds limit_bounds_planned(const struct engine *e, uint32_t pool);
+/* With what is set by hand over it, which moves the other bound along. */
+struct limit_bounds limit_bounds_set(struct limit_bounds b, const struct pool *p);
 /* Something is ready that draws on the pool. */
 bool pool_is_wanted(const struct engine *e, uint32_t pool);
 /* Engine time at which a probe will have been unreadable for too long, if nothing is heard; INT64_MAX: never. */

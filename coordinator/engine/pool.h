@@ -17,11 +17,13 @@
 struct engine;
 struct backfill;
 struct demand;
+struct record;
 
 struct pool_layer {
     bool said;
     uint32_t slots;                              /* unless budget.no_slots */
     struct pool_budget budget;                   /* owned */
+    char *by, *reason; int64_t at_us;            /* owned; who said so last, and why, where it was a person; while said */
 };
 
 enum { POOL_CPU, POOL_MEMORY, POOL_IO, POOL_FIRST_UNIT };
@@ -79,8 +81,9 @@ static inline bool draw_has_slot(const struct draw *d, uint32_t pool)
 }
 
 /* ---- pools.c: what pools have, and what attempts draw on them ---- */
-/* What a source says of a pool, from now on; a budget that says nothing takes it back.  The figures that hold follow. */
-void pool_lay(struct pool *p, enum pool_source source, uint32_t slots, const struct pool_budget *budget);
+/* What a source says of a pool, from now on, as a RECORD_POOL_SET tells it; one that says nothing takes it back.  The figures that hold
+ * follow. */
+void pool_lay(struct pool *p, const struct record *r);
 uint64_t pool_budget_get(const struct pool_budget *b, const char *dimension);    /* "cpu", …, or a unit; 0: not said */
 void pool_use_most(struct pool *p);                                               /* used_max, from the limits and the use as they are */
 void pools_attach(struct engine *e, struct backfill *b);                          /* what its steps draw; its pools are known */

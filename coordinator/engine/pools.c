@@ -74,16 +74,31 @@ static void resolve(struct pool *p)
     pool_use_most(p);
 }
 
-void pool_lay(struct pool *p, enum pool_source source, uint32_t slots, const struct pool_budget *budget)
+static void layer_done(struct pool_layer *layer)
 {
-    struct pool_layer *layer = &p->layers[source - 1];
-    struct pool_budget copy;
-    bool said = !budget->no_slots || !pool_budget_is_empty(budget);
-    pool_budget_copy(&copy, said ? budget : &(const struct pool_budget){0});
     pool_budget_done(&layer->budget);
-    *layer = (struct pool_layer){.said = said, .slots = said && !budget->no_slots ? slots : 0, .budget = copy};
-    for (size_t i = 0; i < copy.n_units; i++)
-        (void)dim_of(p, copy.units[i].name);
+    free(layer->by);
+    free(layer->reason);
+    *layer = (struct pool_layer){0};
+}
+
+void pool_lay(struct pool *p, const struct record *r)
+{
+    const struct record_rare *rare = record_rare(r);
+    const struct pool_budget *budget = &rare->pool;
+    struct pool_layer *layer = &p->layers[rare->pool_source - 1], now = {0};
+    now.said = !budget->no_slots || !pool_budget_is_empty(budget);
+    if (now.said) {
+        pool_budget_copy(&now.budget, budget);
+        now.slots = budget->no_slots ? 0 : rare->pool_slots;
+        now.by = bf_xstrdup(rare->actor ? rare->actor : "");
+        now.reason = bf_xstrdup(rare->reason ? rare->reason : "");
+        now.at_us = r->at_us;
+    }
+    layer_done(layer);
+    *layer = now;
+    for (size_t i = 0; i < now.budget.n_units; i++)
+        (void)dim_of(p, now.budget.units[i].name);
     (void)dim_of(p, "cpu");
     resolve(p);
 }
@@ -91,7 +106,7 @@ void pool_lay(struct pool *p, enum pool_source source, uint32_t slots, const str
 void pool_done(struct pool *p)
 {
     for (int k = 0; k < POOL_SOURCES; k++)
-        pool_budget_done(&p->layers[k].budget);
+        layer_done(&p->layers[k]);
     for (size_t i = 0; i < p->dims.n; i++)
         free(p->dims.at[i].name);
     bf_vec_free(&p->dims);

@@ -261,6 +261,9 @@ static void add_pools(const struct engine *e, struct engine_out *out)
             rare->pool_slots = layer->slots;
             rare->pool_source = (enum pool_source)(k + 1);
             rare->pool = layer->budget;
+            rare->actor = layer->by;
+            rare->reason = layer->reason;
+            r->at_us = layer->at_us;
             record_keep_strings(&out->arena, r);
         }
 }

@@ -54,11 +54,11 @@ const char *engine_pool_dimension_name(const struct engine *e, size_t i, uint32_
     return e->pools.at[i].dims.at[dim].name;
 }
 
-bool engine_pool_said(const struct engine *e, size_t i, enum pool_source source, uint32_t *ret_slots, const struct pool_budget **ret)
+bool engine_pool_said(const struct engine *e, size_t i, enum pool_source source, struct pool_said_view *ret)
 {
     const struct pool_layer *layer = &e->pools.at[i].layers[source - 1];
-    *ret_slots = layer->slots;
-    *ret = &layer->budget;
+    *ret = (struct pool_said_view){.slots = layer->slots, .budget = &layer->budget, .by = layer->said ? layer->by : "",
+                                   .reason = layer->said ? layer->reason : "", .at_us = layer->at_us};
     return layer->said;
 }
 

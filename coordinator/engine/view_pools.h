@@ -15,6 +15,7 @@ struct limit_view {
     const struct pool_limit *now;
     bool throttled;                          /* now */
     uint32_t limit;                          /* in force, within the slots */
+    struct limit_bounds planned;             /* what plans ask for, while throttled: where it differs from what holds, a person set that */
     size_t n_moves;                          /* that are kept */
     uint64_t moved;                          /* how often it moved, of this state: a restart may forget those that are not kept */
 };
@@ -40,7 +41,9 @@ bool engine_yielded(const struct engine *e, uint32_t backfill, size_t i, struct 
  * 0: not known, INT64_MAX: for ever.  By id; the caller frees. */
 struct pool_window_view { uint32_t backfill, budget, left; const char *name; int64_t until_us; };
 struct pool_window_view *engine_pool_windows(const struct engine *e, size_t pool, int64_t wall_us, size_t *ret_n);
-/* What a source says of it; false: nothing.  Borrowed. */
-bool engine_pool_said(const struct engine *e, size_t i, enum pool_source source, uint32_t *ret_slots, const struct pool_budget **ret);
+/* What a source says of it; by, reason, at_us: who said so last, where it is a person ("": not known, as in an old store).  Borrowed.
+ * false: nothing. */
+struct pool_said_view { uint32_t slots; const struct pool_budget *budget; const char *by, *reason; int64_t at_us; };
+bool engine_pool_said(const struct engine *e, size_t i, enum pool_source source, struct pool_said_view *ret);
 
 #endif

@@ -240,15 +240,11 @@ void replay_policy_to_input(const struct replay_policy *p, struct input *in)
 /* The source that says the slots says others; all else that it says stays. */
 static enum bf_rc set_slots(struct engine *e, size_t pool, const struct pool_change *c, enum pool_source source, struct bf_error *err)
 {
-    const struct pool_budget *said = NULL;
-    struct pool_budget budget = {0};
-    uint32_t slots = 0;
-    (void)engine_pool_said(e, pool, source, &slots, &said);
-    pool_budget_copy(&budget, said);
-    struct record_rare rare = {.pool_name = c->name, .pool_slots = c->slots, .pool_source = source, .pool = budget};
-    enum bf_rc rc = engine_apply(e, &(struct record){.kind = RECORD_POOL_SET, .rare = &rare}, err);
-    pool_budget_done(&budget);
-    return rc;
+    struct pool_said_view said;
+    (void)engine_pool_said(e, pool, source, &said);
+    struct record_rare rare = {.pool_name = c->name, .pool_slots = c->slots, .pool_source = source, .pool = *said.budget,
+                               .actor = said.by, .reason = said.reason};
+    return engine_apply(e, &(struct record){.kind = RECORD_POOL_SET, .at_us = said.at_us, .rare = &rare}, err);
 }
 
 enum bf_rc replay_policy_to_state(const struct replay_policy *p, struct engine *e, struct bf_error *err)

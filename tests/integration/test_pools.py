@@ -48,7 +48,7 @@ class PoolsTest(unittest.TestCase):
         self.assertEqual(self.blockers(3)[0], "pool warehouse has not enough cpu: it takes 1.5, and 3 of 4 are in use")
 
         lower = self.cluster.ctl("pool", "set", "warehouse", "--unit", "connections=1", "--reason", "the month end")
-        self.assertIn("4 of connections is in use: nothing is killed", lower.stdout)
+        self.assertIn("4 of connections are in use: nothing is killed", lower.stdout)
         self.assertTrue(any("is too small for it: it takes 2 of connections, and the pool has 1" in b for b in self.blockers(3)))
         again = self.cluster.ctl("pool", "set", "warehouse", "--unit", "connections=1")
         self.assertIn("is so already", again.stdout)
@@ -59,6 +59,7 @@ class PoolsTest(unittest.TestCase):
         self.assertEqual(self.in_use("warehouse")["cpu"], (6.0, 6.0))
         text = self.cluster.ctl("pool", "show", "warehouse").stdout
         self.assertRegex(text, r"connections +8 of 8 in use, set by bfctl pool set")
+        self.assertRegex(text, r"by hand +cpu, connections; last by \S+ at \d{4}-\d\d-\d\d")
 
         self.cluster.ctl("pool", "set", "warehouse", "--reset", "--reason", "over")
         self.assertEqual(self.in_use("warehouse")["cpu"], (6.0, 4.0), "the plan's holds, and what runs goes on")
@@ -75,6 +76,10 @@ class PoolsTest(unittest.TestCase):
                                 (("warehouse", "--slots", "9999999999"), "--slots must be a whole number from 0 to 1000000"),
                                 (("warehouse", "--unit", "connections"), "--unit must be NAME=N"),
                                 (("warehouse", "--unit", "cpu=2"), "is no name of a unit"),
+                                (("warehouse", "--unit", "conections=2"), "has no unit 'conections'; it has connections"),
+                                (("warehouse", "--slots", "3", "--slots", "5"), "--slots is given twice"),
+                                (("warehouse", "--ceiling", "0"), "--ceiling must be a whole number from 1"),
+                                (("warehouse", "--floor", "1"), "pool warehouse has no throttle now"),
                                 (("warehouse", "--start-rate", "5"), "--start-rate must be a rate like"),
                                 (("warehouse",), "nothing is to be set"),
                                 (("nowhere", "--slots", "1"), "there is no pool 'nowhere'")):

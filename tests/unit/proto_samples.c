@@ -100,7 +100,8 @@ static struct pool_budget budget(struct sampler *s)
     bool rate = set(s);
     return (struct pool_budget){.no_slots = set(s), .cpu_milli = set(s) ? 1 + below(s, POOL_CPU_MILLI_MAX) : 0,
                                 .memory_bytes = number(s, 60), .io_bytes_s = number(s, 60), .units = units, .n_units = count(s, 2),
-                                .start_milli = rate ? 1 + (uint32_t)below(s, POOL_START_MILLI_MAX) : 0, .start_ms = rate ? 60000 : 0};
+                                .start_milli = rate ? 1 + (uint32_t)below(s, POOL_START_MILLI_MAX) : 0, .start_ms = rate ? 60000 : 0,
+                                .floor = (uint32_t)number(s, 19), .ceiling = (uint32_t)number(s, 19)};
 }
 
 struct op_request sample_request(struct sampler *s, enum op_verb verb)
@@ -144,6 +145,7 @@ struct op_request sample_request(struct sampler *s, enum op_verb verb)
         m.pool = budget(s);
         m.pool_slots = number32(s);
         m.reset = set(s);
+        m.pool_back = (uint32_t)below(s, POOL_BACK_ALL + 1);
     }
     return m;
 }
@@ -226,7 +228,7 @@ static const struct pool_limit *limit(struct sampler *s)
                   .ended = number32(s), .used_ms = duration(s), .stepped_ms = duration(s), .unreadable = set(s), .centre_ppm = duration(s),
                   .tail_ppm = duration(s), .readings = number32(s), .was_over = set(s), .lasts_us = duration(s),
                   .pace_us = duration(s)},
-        .move = {.reason = (enum limit_reason)(1 + below(s, LIMIT_SLOW_STEPS)), .before = number32(s), .after = number32(s),
+        .move = {.reason = (enum limit_reason)(1 + below(s, LIMIT_SET)), .before = number32(s), .after = number32(s),
                  .used = number32(s), .queued = set(s), .value = set(s), .reading = any_time(s), .target = duration(s),
                  .service_milli = duration(s),
                  .failed_ppm = duration(s)}};
@@ -403,7 +405,7 @@ const char *request_differs(const struct op_request *a, const struct op_request 
     SAME(page_offset); SAME(page_limit); SAME(attempt); SAME(priority); SAME(dry_run); SAME(downstream); SAME(keep_running); SAME(queue);
     SAME(reprocess); SAME(log_flags); SAME(context_before); SAME(context_after); SAME(key_role); SAME(n_plans); SAME(n_pools);
     SAME(ttl_ms); SAME_MEM(public_key, sizeof a->public_key);
-    SAME(pool_slots); SAME(reset);
+    SAME(pool_slots); SAME(pool_back); SAME(reset);
     if (!pool_budget_same(&a->pool, &b->pool))
         return "pool";
     if (words_differ(a->plans, b->plans, a->n_plans) || words_differ(a->pools, b->pools, a->n_pools))

@@ -47,6 +47,25 @@ Test(bfctl_pool, a_pool_without_slots_is_said_to_have_none)
     expect_limit("held", 0, 0.10, "yes", "limit          0: the pool has 0 slots, and nothing begins\n");
 }
 
+/* What the plan says stands beside the bounds where a person set others. */
+Test(bfctl_pool, bounds_that_a_person_set_stand_beside_those_of_the_plan)
+{
+    static const struct { int floor, ceiling; const char *says; } rows[] = {
+        {2, 12, "throttle       gradient, from 2 to 12\n"}, {1, 12, "throttle       gradient, from 2 to 12; the plan says from 1 to 12\n"},
+        {2, 9, "throttle       gradient, from 2 to 12; the plan says from 2 to 9\n"}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct bf_buf page = {0};
+        json_t *j = json_pack("{s:s, s:i, s:i, s:i, s:{s:i, s:i}, s:s, s:[], s:[]}", "algorithm", "gradient", "limit", 3, "floor", 2,
+                              "ceiling", 12, "planned", "floor", rows[i].floor, "ceiling", rows[i].ceiling, "reason", "set", "probes",
+                              "moves");
+        pool_chart_put(j, 0, &page);
+        cr_expect(strstr(bf_buf_cstr(&page), rows[i].says), "%s", bf_buf_cstr(&page));
+        cr_expect(strstr(bf_buf_cstr(&page), "limit          3: its bounds were set by hand"), "%s", bf_buf_cstr(&page));
+        bf_buf_free(&page);
+        json_decref(j);
+    }
+}
+
 static void redirect(void)
 {
     cr_redirect_stdout();

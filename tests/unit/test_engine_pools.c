@@ -109,6 +109,90 @@ Test(engine_pools, a_change_is_answered_in_words)
     fx_done(&f);
 }
 
+static const struct effect *take_back(struct fx *f, const char *pool, uint32_t what, const struct pool_unit *units, size_t n)
+{
+    struct op_request r = fx_request(f, OP_POOL_SET, 0);
+    r.name = pool;
+    r.pool = (struct pool_budget){.no_slots = true, .units = units, .n_units = n};
+    r.pool_back = what;
+    return fx_command(f, &r);
+}
+
+/* All that is in use beyond what there is, and not the first of it alone. */
+Test(engine_pools, what_is_over_is_all_named)
+{
+    static const struct pool_unit one_conn[] = {{"conn", 1}};
+    struct fx f;
+    start(&f, vectors, 4);                       /* a: three attempts with 4 cpu; b: one with 3 conn */
+    cr_expect_str_eq(set(&f, "a", &(const struct pool_budget){.no_slots = true, .cpu_milli = 1000}, 0, false)->text,
+                     "pool a: 8 slots, cpu 4 -> 8 slots, cpu 1; 4 of cpu is in use: nothing is killed, and nothing starts until it fits");
+    cr_expect_str_eq(set(&f, "a", &(const struct pool_budget){0}, 1, false)->text,
+                     "pool a: 8 slots, cpu 1 -> 1 slot, cpu 1; 3 slots and 4 of cpu are in use: nothing is killed, and nothing starts "
+                     "until it fits");
+    cr_expect_str_eq(set(&f, "b", &(const struct pool_budget){.units = one_conn, .n_units = 1}, 0, false)->text,
+                     "pool b: 8 slots, conn 5 -> 0 slots, conn 1; 1 slot and 3 of conn are in use: nothing is killed, and nothing starts "
+                     "until it fits");
+    cr_expect_str_eq(take_back(&f, "b", 0, (const struct pool_unit[]){{"conn", 0}}, 1)->text,
+                     "pool b: 0 slots, conn 1 -> 0 slots, conn 5; 1 slot is in use: nothing is killed, and nothing starts until it fits");
+    fx_turn(&f);
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
+/* One figure of those that were set, and no other. */
+Test(engine_pools, a_figure_is_taken_back_alone)
+{
+    static const struct pool_budget slower = {.cpu_milli = 3500, .start_milli = 3000, .start_ms = 60000};
+    struct fx f;
+    start(&f, vectors, 1);
+    set(&f, "a", &slower, 6, false);
+    cr_expect_str_eq(take_back(&f, "a", POOL_BACK_START_RATE, NULL, 0)->text,
+                     "pool a: 6 slots, cpu 3.5, start rate 3/m -> 6 slots, cpu 3.5");
+    cr_expect_str_eq(take_back(&f, "a", POOL_BACK_START_RATE, NULL, 0)->text, "pool a is so already: 6 slots, cpu 3.5");
+    cr_expect_str_eq(take_back(&f, "a", POOL_BACK_SLOTS, NULL, 0)->text, "pool a: 6 slots, cpu 3.5 -> 8 slots, cpu 3.5");
+    cr_expect_str_eq(take_back(&f, "a", POOL_BACK_CPU, NULL, 0)->text, "pool a: 8 slots, cpu 3.5 -> 8 slots, cpu 4");
+    struct pool_said_view said;
+    cr_expect_not(engine_pool_said(f.e, 0, POOL_FROM_OPERATOR, &said), "nothing is left of it");
+    fx_turn(&f);
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
+Test(engine_pools, a_unit_that_the_pool_has_not_is_refused_with_those_it_has)
+{
+    static const struct pool_unit mistyped[] = {{"con", 2}}, right[] = {{"conn", 2}};
+    struct fx f;
+    start(&f, vectors, 1);
+    const struct effect *answer = set(&f, "b", &(const struct pool_budget){.no_slots = true, .units = mistyped, .n_units = 1}, 0, false);
+    cr_expect_eq(answer->rc, BF_INVALID);
+    cr_expect_str_eq(answer->text, "pool b has no unit 'con'; it has conn");
+    answer = set(&f, "a", &(const struct pool_budget){.no_slots = true, .units = right, .n_units = 1}, 0, false);
+    cr_expect_eq(answer->rc, BF_INVALID);
+    cr_expect_str_eq(answer->text, "pool a has no unit 'conn', and no other: plans and the configuration give it units");
+    cr_expect_eq(fx_count_records(&f, RECORD_POOL_SET), 0u);
+    cr_expect_eq(set(&f, "b", &(const struct pool_budget){.no_slots = true, .units = right, .n_units = 1}, 0, false)->rc, BF_OK);
+    fx_turn(&f);
+    fx_done(&f);
+}
+
+/* Who said last what holds, and when: as the record has it, and after a restart. */
+Test(engine_pools, who_set_it_is_known)
+{
+    struct fx f;
+    struct pool_said_view said;
+    start(&f, vectors, 1);
+    cr_expect_not(engine_pool_said(f.e, 0, POOL_FROM_OPERATOR, &said), "nobody");
+    const struct effect *answer = set(&f, "a", &(const struct pool_budget){.no_slots = true, .cpu_milli = 3500}, 0, false);
+    cr_expect(strstr(answer->json, "\"after\":{\"slots\":8,\"source\":\"plan\",\"cpu\":\"3.5\",\"by\":\"tester\"}"), "%s", answer->json);
+    const struct record *r = fx_record(&f, RECORD_POOL_SET, 0);
+    cr_assert_not_null(r);
+    cr_expect_str_eq(record_rare(r)->actor, "tester");
+    cr_expect(engine_pool_said(f.e, 0, POOL_FROM_OPERATOR, &said) && strcmp(said.by, "tester") == 0 && said.at_us == r->at_us);
+    fx_turn(&f);
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
 Test(engine_pools, a_person_wins_until_reset_and_lowering_kills_nothing)
 {
     struct fx f;

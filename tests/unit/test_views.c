@@ -572,6 +572,37 @@ Test(views, a_pool_without_slots_still_has_its_throttle)
     world_free(w);
 }
 
+/* Beside what holds: what the plan says, and who set something else. */
+Test(views, bounds_that_a_person_set_are_told_with_the_plans_and_who_it_was)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npools: {wh: {slots: 4, throttle: {algorithm: aimd, min: 2, max: 3}}}\n"
+              "steps: {s: {run: [echo], pool: wh}}\n");
+    struct op_request set = query(OP_POOL_SET), show = query(OP_POOLS);
+    set.name = show.name = "wh";
+    json_t *one = ask(w, &show, BF_OK, NULL);
+    cr_expect(json_is_null(json_object_get(one, "by_hand")), "nobody set anything");
+    json_decref(one);
+    memset(set.id, 201, sizeof set.id);
+    set.reason = "the users first";
+    set.pool = (struct pool_budget){.no_slots = true, .ceiling = 4};
+    turn_command(w->turns, operator_key, "ada", "admin", &set, NULL, 0);
+    run(w);
+    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+    one = ask(w, &show, BF_OK, NULL);
+    const json_t *t = json_object_get(one, "throttle"), *planned = json_object_get(t, "planned"), *by_hand = json_object_get(one, "by_hand");
+    const json_t *moves = json_object_get(t, "moves"), *last = json_array_get(moves, json_array_size(moves) - 1);
+    cr_expect(number(t, "floor") == 2 && number(t, "ceiling") == 4 && number(planned, "floor") == 2 && number(planned, "ceiling") == 3);
+    cr_expect_str_eq(text(last, "reason"), "set");
+    cr_expect_eq(json_array_size(json_object_get(by_hand, "figures")), 1u);
+    cr_expect_str_eq(json_string_value(json_array_get(json_object_get(by_hand, "figures"), 0)), "ceiling");
+    cr_expect_str_eq(text(by_hand, "by"), "ada");
+    cr_expect_str_eq(text(by_hand, "reason"), "the users first");
+    cr_expect(json_is_string(json_object_get(by_hand, "at")));
+    json_decref(one);
+    world_free(w);
+}
+
 /* Nine days of a step in a pool that the probe governs, whose newest reading is this. */
 static struct world *probed(const char *probe, int64_t reading)
 {
