@@ -89,6 +89,21 @@ static struct sim_request *random_pool(struct world *w)
     b->n_units = world_chance(w, 25);
     b->start_milli = world_chance(w, 15) ? 2000 : 0;
     b->start_ms = b->start_milli ? 1000 : 0;
+    sim_probe_bounds(w, &r->request);
+    return r;
+}
+
+/* Bounds alone, of a pool that is throttled; NULL: none is, or not now. */
+static struct sim_request *random_bounds(struct world *w)
+{
+    const char *pool = sim_probe_chance(w, 8) ? shadow_some_throttled(w->shadow) : NULL;
+    if (!pool)
+        return NULL;
+    struct sim_request *r = request_new(w, OP_POOL_SET);
+    snprintf(r->name, sizeof r->name, "%.15s", pool);
+    r->request.name = r->name;
+    r->request.pool.no_slots = true;
+    sim_probe_bounds(w, &r->request);
     return r;
 }
 
@@ -197,6 +212,9 @@ static struct sim_request *random_request(struct world *w)
         w->drains_left--;
         return r;
     }
+    struct sim_request *bounds = random_bounds(w);
+    if (bounds)
+        return bounds;
     if (world_chance(w, 4)) {                    /* of one that is open, was, or never will be */
         struct sim_request *r = request_new(w, OP_ALERT_ACK);
         snprintf(r->name, sizeof r->name, "al-%u", 1 + (unsigned)world_random(w, 12));

@@ -42,6 +42,7 @@ bool shadow_is_paused(const struct shadow *s, uint32_t backfill);
 bool shadow_is_held(const struct shadow *s, uint32_t backfill);
 /* A backfill that a check halted; 0: none. */
 uint32_t shadow_some_halted(const struct shadow *s);
+const char *shadow_some_throttled(const struct shadow *s);   /* the first pool that is; NULL: none */
 /* After a turn: every instance is in the state, and has the flags, that the records say.  always: also when nothing was steered. */
 void shadow_check_steered(struct shadow *s, const struct engine *e, bool always);
 /* After a turn: the timers of `why` lie ahead, and are remembered. */

@@ -1,5 +1,5 @@
 /* Limits of throttled pools, from the committed turns alone.  Which pools are throttled, and between what, is worked out again from the
- * plans of the backfills that have begun and not ended; when a probe was read, from the records of readings. */
+ * plans of the backfills that have begun and not ended, and from what people set; when a probe was read, from the records of readings. */
 #include <string.h>
 
 #include "coordinator/sim/shadow_checks.h"
@@ -34,13 +34,25 @@ static void narrow(const struct plan *plan, const char *pool, struct throttle *t
     }
 }
 
-/* ceiling 0: none. */
-static struct throttle throttle_of(const struct shadow *s, const struct shadow_pool *p)
+/* As plans have it; ceiling 0: none. */
+static struct throttle planned_of(const struct shadow *s, const struct shadow_pool *p)
 {
     struct throttle t = {0};
     for (size_t i = 0; i < s->backfills.n; i++)
         if (goes_on(s, &s->backfills.at[i]))
             narrow(s->backfills.at[i].plan, p->name, &t);
+    return t;
+}
+
+/* The same with what people set, which holds whatever the other bound is. */
+static struct throttle throttle_of(const struct shadow *s, const struct shadow_pool *p)
+{
+    const struct shadow_budget *set = &p->said[POOL_FROM_OPERATOR - 1];
+    struct throttle t = planned_of(s, p);
+    if (t.ceiling == 0)
+        return t;
+    t.floor = set->floor ? set->floor : set->ceiling && set->ceiling < t.floor ? set->ceiling : t.floor;
+    t.ceiling = set->ceiling ? set->ceiling : set->floor > t.ceiling ? set->floor : t.ceiling;
     return t;
 }
 
@@ -52,12 +64,33 @@ bool shadow_probe_governs(const struct shadow *s)
     return false;
 }
 
+const char *shadow_some_throttled(const struct shadow *s)
+{
+    for (size_t i = 0; i < s->pools.n; i++)
+        if (s->pools.at[i].limit > 0)
+            return s->pools.at[i].name;
+    return NULL;
+}
+
 /* ---- moves and grants ---- */
+
+void shadow_take_bounds(struct shadow *s, struct shadow_pool *p, const struct shadow_budget *now)
+{
+    const struct shadow_budget *was = &p->said[POOL_FROM_OPERATOR - 1];
+    bool floor = now->floor != was->floor, ceiling = now->ceiling != was->ceiling;
+    p->rebound |= floor || ceiling;
+    if (((floor && now->floor) || (ceiling && now->ceiling)) && planned_of(s, p).ceiling == 0)
+        world_violate(s->w, "governor: bounds are set of pool %s, which no plan throttles", p->name);
+    if (now->floor && now->ceiling && now->floor > now->ceiling)
+        world_violate(s->w, "governor: the floor of pool %s is set to %u, over its ceiling of %u", p->name, now->floor, now->ceiling);
+}
 
 void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r)
 {
     const struct limit_move *m = &record_rare(r)->limit->move;
-    bool anew = m->reason == LIMIT_BEGUN || m->reason == LIMIT_CHANGED || m->reason == LIMIT_RELEASED;
+    bool anew = m->reason == LIMIT_BEGUN || m->reason == LIMIT_CHANGED || m->reason == LIMIT_RELEASED || m->reason == LIMIT_SET;
+    if (m->reason == LIMIT_SET && !p->rebound)
+        world_violate(s->w, "governor: the bounds of pool %s are said to be set by hand, and were not", p->name);
     if (m->before != p->limit)
         world_violate(s->w, "governor: pool %s is said to have had the limit %u, and had %u", p->name, m->before, p->limit);
     if (!anew && m->after > m->before && p->used < m->before)
@@ -120,6 +153,8 @@ void shadow_check_limits(struct shadow *s, const struct turn *t)
     s->probe_wanted = shadow_probe_is_wanted(s);
     if (reading && reading->readable)
         s->read_ms = t->now_ms;
-    for (size_t i = 0; i < s->pools.n && !s->w->stats.violations; i++)
+    for (size_t i = 0; i < s->pools.n && !s->w->stats.violations; i++) {
         check_pool(s, t, &s->pools.at[i], reading);
+        s->pools.at[i].rebound = false;
+    }
 }

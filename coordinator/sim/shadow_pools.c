@@ -39,9 +39,13 @@ void shadow_pool_set(struct shadow *s, const struct record *r)
     struct shadow_pool *p = shadow_pool_by_name(s, rare->pool_name);
     struct shadow_budget *b = &p->said[rare->pool_source - 1];
     uint32_t milli = p->start_milli, ms = p->start_ms;
-    *b = (struct shadow_budget){.no_slots = rare->pool.no_slots, .slots = rare->pool_slots,
+    struct shadow_budget now = {.no_slots = rare->pool.no_slots, .slots = rare->pool_slots,
                                 .at = {rare->pool.cpu_milli, rare->pool.memory_bytes, rare->pool.io_bytes_s},
-                                .start_milli = rare->pool.start_milli, .start_ms = rare->pool.start_ms};
+                                .start_milli = rare->pool.start_milli, .start_ms = rare->pool.start_ms, .floor = rare->pool.floor,
+                                .ceiling = rare->pool.ceiling};
+    if (rare->pool_source == POOL_FROM_OPERATOR)
+        shadow_take_bounds(s, p, &now);
+    *b = now;
     for (size_t i = 0; i < rare->pool.n_units; i++)
         b->at[unit_at(s, p, rare->pool.units[i].name)] = rare->pool.units[i].n;
     memset(p->limits, 0, sizeof p->limits);

@@ -19,12 +19,13 @@ struct turn;
 
 #define SHADOW_UNITS 8u
 /* cpu, memory, io and units, worked out again from what each source said (shadow_pools.c); 0 has no limit. */
-struct shadow_budget { bool no_slots; uint32_t slots; uint64_t at[3 + SHADOW_UNITS]; uint32_t start_milli, start_ms; };
+struct shadow_budget { bool no_slots; uint32_t slots; uint64_t at[3 + SHADOW_UNITS]; uint32_t start_milli, start_ms, floor, ceiling; };
 #define SHADOW_STARTS 64u
 struct shadow_pool {
     char name[64];
     uint32_t slots, used, start_milli, start_ms;
     uint32_t limit; int64_t since_ms;                        /* 0: not throttled; engine time from which readings of its probe are missed */
+    bool rebound;                                            /* a person said other bounds in this turn */
     int64_t lasts_us, next_us;                               /* how long its attempts held their slot of late; when the next may begin */
     uint64_t limits[3 + SHADOW_UNITS], in_use[3 + SHADOW_UNITS];
     char units[SHADOW_UNITS][16];
@@ -55,6 +56,7 @@ void shadow_pool_head(struct shadow *s, const struct record *r);
 /* Of an attempt that was granted then, both in engine time. */
 void shadow_give_back(struct shadow *s, const struct plan *plan, const struct plan_step *step, int64_t granted_ms, int64_t now_ms);
 /* Throttles: a move of a limit, a grant under it, and how things stand when the turn is over. */
+void shadow_take_bounds(struct shadow *s, struct shadow_pool *p, const struct shadow_budget *now);    /* instead of what was said before */
 void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r);
 void shadow_check_limit(struct shadow *s, const struct shadow_pool *p);
 void shadow_check_limits(struct shadow *s, const struct turn *t);

@@ -26,6 +26,22 @@ void sim_probe_throttle(struct world *w, uint32_t slots, struct bf_buf *ret)
     bf_buf_printf(ret, ", throttle: {algorithm: %s, min: %u, max: %u}", chance(w, 2) ? "gradient" : "aimd", chance(w, 3) ? 1 : min, max);
 }
 
+bool sim_probe_chance(struct world *w, uint32_t percent)
+{
+    return w->probe.on && chance(w, 100) < percent;
+}
+
+void sim_probe_bounds(struct world *w, struct op_request *ret)
+{
+    uint64_t dice = w->probe.on ? chance(w, 100) : 100;
+    if (dice < 50) {
+        ret->pool.floor = chance(w, 2) ? 1 + (uint32_t)chance(w, 4) : 0;
+        ret->pool.ceiling = chance(w, 3) ? 1 + (uint32_t)chance(w, 6) : 0;
+    } else if (dice < 70) {
+        ret->pool_back = (uint32_t)chance(w, POOL_BACK_ALL + 1);
+    }
+}
+
 void sim_probe_words(const struct world *w, struct bf_buf *ret)
 {
     if (w->probe.on)

@@ -9,6 +9,7 @@
 #include "common/prng.h"
 
 struct agent_msg;
+struct op_request;
 struct sim_agent;
 struct world;
 
@@ -18,6 +19,10 @@ struct sim_probe { struct bf_prng prng; bool on; int64_t value_us, moved_ms, spi
 /* Plans with throttles, and the readings of their probe (sim_probe.c).  The words that a plan's pool and connection get. */
 void sim_probe_init(struct world *w);
 void sim_probe_throttle(struct world *w, uint32_t slots, struct bf_buf *ret);
+/* In so many per cent; never in a world without probes. */
+bool sim_probe_chance(struct world *w, uint32_t percent);
+/* Into a pool set: some floor and ceiling, so that many are refused; or figures that are taken back. */
+void sim_probe_bounds(struct world *w, struct op_request *ret);
 void sim_probe_words(const struct world *w, struct bf_buf *ret);
 /* Canaries (sim_probe.c): what it is told to run, and a reading that is due, number being the id. */
 void sim_probe_told(struct world *w, struct sim_agent *a, const struct agent_msg *m);
