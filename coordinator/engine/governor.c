@@ -122,9 +122,11 @@ static bool take_pressure(struct limit_state *g, const struct governor_inputs *i
 /* Only while there is something to choose: at the floor a miss is nobody's fault, and a limit that is not used proves nothing. */
 static void learn_margin(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in)
 {
+    if (in->used < governor_limit(g))
+        return;
     if (g->pressure_ppm > PPM && governor_limit(g) > b->floor)
         g->margin_ppm = least(g->margin_ppm + MARGIN_WIDER, MARGIN_MAX);
-    else if (g->pressure_ppm <= PPM && in->used >= governor_limit(g))
+    else if (g->pressure_ppm <= PPM)
         g->margin_ppm = most(g->margin_ppm - MARGIN_NARROWER, 0);
 }
 

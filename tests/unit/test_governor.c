@@ -97,6 +97,26 @@ Test(governor, what_sums_up_many_queries_is_good_as_it_is)
     cr_expect_eq(why, LIMIT_HELD);
 }
 
+/* Others make the pressure: a setpoint further from the target would hold back the work that comes, and help nobody. */
+Test(governor, a_limit_that_is_not_used_widens_no_margin)
+{
+    struct limit_state g = begun(&bounds);
+    for (int64_t i = 1; i < 40; i++)
+        read_busy(&g, &bounds, i, 100000);
+    int64_t margin_ppm = g.margin_ppm;
+    cr_assert_geq(governor_limit(&g), 6u);
+    for (int64_t i = 40; i < 42; i++)            /* the second in a row counts in full */
+        governor_step(&g, &bounds, &(struct governor_inputs){.now_ms = 5000 * i, .has_probe = true, .reading_ppm = 3000000, .used = 5});
+    cr_assert_gt(g.pressure_ppm, 1000000);
+    cr_assert_eq(g.margin_ppm, margin_ppm);
+    for (int64_t i = 42; i < 80; i++)
+        read_busy(&g, &bounds, i, 100000);
+    margin_ppm = g.margin_ppm;
+    for (int64_t i = 80; i < 82; i++)
+        read_busy(&g, &bounds, i, 3000000);
+    cr_assert_gt(g.margin_ppm, margin_ppm, "one that is used does");
+}
+
 /* However much too much it was, a few good readings are enough to go up again. */
 Test(governor, huge_readings_are_over_soon)
 {
