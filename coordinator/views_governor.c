@@ -40,8 +40,8 @@ static json_t *move(const struct limit_move *m)
     json_t *j = json_object();
     json_object_set_new(j, "at", view_time(m->at_us));
     json_object_set_new(j, "reason", json_string(limit_reason_name(m->reason)));
-    json_object_set_new(j, "before", m->before ? json_integer(m->before) : json_null());
-    json_object_set_new(j, "after", m->after ? json_integer(m->after) : json_null());
+    json_object_set_new(j, "before", m->reason == LIMIT_BEGUN ? json_null() : json_integer(m->before));
+    json_object_set_new(j, "after", m->reason == LIMIT_RELEASED ? json_null() : json_integer(m->after));
     json_object_set_new(j, "used", json_integer(m->used));
     json_object_set_new(j, "queued", json_boolean(m->queued));
     json_object_set_new(j, "reading", m->target ? reading(m->value, m->reading) : json_null());

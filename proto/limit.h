@@ -69,9 +69,11 @@ struct limit_state {
 struct limit_move {
     enum limit_reason reason;
     int64_t at_us;
-    uint32_t before, after, used;            /* attempts */
+    uint32_t before, after, used;            /* attempts; before, after: that may run, so 0 in a pool without slots, and where there is no
+                                                throttle */
     bool queued, value;                      /* value: of the reading; as in struct limit_probe */
-    int64_t reading, target;                 /* of the worst probe, in its unit; target 0: there is none */
+    int64_t reading, target;                 /* of the worst probe, in its unit; target 0: there is none; reading -1: it moved nothing, for a
+                                                probe was not readable */
     int64_t service_milli, failed_ppm;
 };
 #define LIMIT_MOVES_KEPT 64u

@@ -99,7 +99,8 @@ static bool is_as_wanted(const struct pool *p, const struct wanted *w)
         return !pool_is_throttled(p) && w->bounds.algorithm == THROTTLE_NONE;
     const struct limit_bounds *b = &p->governor->now.bounds, within = limit_bounds_within(*b, p->slots);
     return b->algorithm == w->bounds.algorithm && b->floor == w->bounds.floor && b->ceiling == w->bounds.ceiling &&
-           p->limit >= within.floor && p->limit <= within.ceiling && same_probes(w, &p->governor->now);
+           p->limit >= within.floor && p->limit <= within.ceiling &&
+           p->governor->now.move.after == limit_in_force(p->limit, p) && same_probes(w, &p->governor->now);
 }
 
 /* ---- before a backfill begins ---- */
@@ -192,19 +193,20 @@ static const struct limit_probe *worst_of(const struct pool_limit *l)
 static void emit(struct decision *d, uint32_t pool, struct pool_limit *l, enum limit_reason reason)
 {
     const struct pool *p = &d->e->pools.at[pool];
-    uint32_t before = p->limit;
+    bool is = l->bounds.algorithm != THROTTLE_NONE;
+    uint32_t before = pool_is_throttled(p) ? p->governor->now.move.after : 0;
     const struct limit_probe *worst = worst_of(l);
     l->move = (struct limit_move){.reason = reason, .at_us = d->wall_us, .before = before,
-                                  .after = l->bounds.algorithm == THROTTLE_NONE ? 0 : governor_limit(&l->state), .used = p->used,
+                                  .after = is ? limit_in_force(governor_limit(&l->state), p) : 0, .used = p->used,
                                   .queued = pool_is_wanted(d->e, pool), .service_milli = l->state.service_milli,
                                   .failed_ppm = l->state.failed_ppm};
     if (worst) {
         l->move.value = worst->value;
-        l->move.reading = worst->reading;
+        l->move.reading = l->state.unreadable ? -1 : worst->reading;     /* that one moved nothing */
         l->move.target = worst->target;
     }
     l->kept = l->move.after != before || (is_told(reason) && !is_told_again(p->governor, reason));
-    if (l->move.after == 0 || l->move.after > before)
+    if (!is || l->move.after > before)
         d->live->work_left = true;               /* the grants of this turn did not know */
     struct record *r = record_begin(d, RECORD_POOL_LIMIT);
     struct record_rare *rare = record_rare_need(r, &d->out->arena);

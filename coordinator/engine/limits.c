@@ -381,7 +381,7 @@ bool engine_limit(const struct engine *e, size_t pool, struct limit_view *ret)
     if (!p->governor)
         return false;
     uint64_t n = p->governor->n_moves;
-    *ret = (struct limit_view){.now = &p->governor->now, .throttled = pool_is_throttled(p), .limit = lesser(p->limit, p->slots),
+    *ret = (struct limit_view){.now = &p->governor->now, .throttled = pool_is_throttled(p), .limit = limit_in_force(p->limit, p),
                                .planned = limit_bounds_planned(e, (uint32_t)pool), .n_moves = n < LIMIT_MOVES_KEPT ? (size_t)n : LIMIT_MOVES_KEPT, .moved = n};
     return true;
 }

@@ -17,6 +17,8 @@ void limits_hash_typical(const struct backfill *b, struct bf_buf *out);
 bool limits_agree(const struct pool *p);                                          /* with its bounds, for checks */
 void governor_free(struct pool_governor *g);
 static inline bool pool_is_throttled(const struct pool *p) { return p->governor && p->governor->now.bounds.algorithm != THROTTLE_NONE; }
+/* Attempts that may run under a limit, which is never under 1: none in a pool without slots. */
+static inline uint32_t limit_in_force(uint32_t limit, const struct pool *p) { return limit < p->slots ? limit : p->slots; }
 /* The bounds, and within the slots of the pool. */
 struct limit_bounds limit_bounds_within(struct limit_bounds b, uint32_t slots);
 /* Of several throttles on one pool: the lowest floor and ceiling, and the algorithm of the first. */

@@ -59,7 +59,7 @@ static struct throttle throttle_of(const struct shadow *s, const struct shadow_p
 bool shadow_probe_governs(const struct shadow *s)
 {
     for (size_t i = 0; i < s->pools.n; i++)
-        if (s->pools.at[i].limit > 0 && s->pools.at[i].used > 0 && throttle_of(s, &s->pools.at[i]).probed)
+        if (s->pools.at[i].throttled && s->pools.at[i].used > 0 && throttle_of(s, &s->pools.at[i]).probed)
             return true;
     return false;
 }
@@ -67,7 +67,7 @@ bool shadow_probe_governs(const struct shadow *s)
 const char *shadow_some_throttled(const struct shadow *s)
 {
     for (size_t i = 0; i < s->pools.n; i++)
-        if (s->pools.at[i].limit > 0)
+        if (s->pools.at[i].throttled)
             return s->pools.at[i].name;
     return NULL;
 }
@@ -97,6 +97,7 @@ void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_poo
         world_violate(s->w, "governor: the limit of pool %s is raised to %u while %u of %u are in use", p->name, m->after, p->used,
                       m->before);
     p->limit = m->after;
+    p->throttled = m->reason != LIMIT_RELEASED;
     if (anew)
         p->since_ms = t->now_ms;
     if (m->reason == LIMIT_BEGUN)
@@ -105,7 +106,7 @@ void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_poo
 
 void shadow_check_limit(struct shadow *s, const struct shadow_pool *p)
 {
-    if (p->limit > 0 && p->used >= p->limit)
+    if (p->throttled && p->used >= p->limit)
         world_violate(s->w, "governor: a grant draws on pool %s, which has %u in use under a limit of %u", p->name, p->used, p->limit);
 }
 
@@ -121,10 +122,14 @@ static const struct input_probe *reading_of(const struct turn *t)
     return last;
 }
 
+static uint32_t ceiling_of(const struct shadow_pool *p, const struct throttle *t)
+{
+    return p->slots < t->ceiling ? p->slots : t->ceiling;
+}
+
 static uint32_t floor_of(const struct shadow_pool *p, const struct throttle *t)
 {
-    uint32_t ceiling = p->slots < t->ceiling ? p->slots : t->ceiling;
-    return t->floor < ceiling ? t->floor : ceiling ? ceiling : 1;
+    return t->floor < ceiling_of(p, t) ? t->floor : ceiling_of(p, t);
 }
 
 static void check_pool(struct shadow *s, const struct turn *t, const struct shadow_pool *p, const struct input_probe *reading)
@@ -132,12 +137,12 @@ static void check_pool(struct shadow *s, const struct turn *t, const struct shad
     struct throttle asked = throttle_of(s, p);
     int64_t heard_ms = s->read_ms > p->since_ms ? s->read_ms : p->since_ms, silent_ms = t->now_ms - heard_ms;
     bool settled = p->since_ms < t->now_ms;      /* not begun, and no other bounds, in this turn */
-    if ((p->limit > 0) != (asked.ceiling > 0))
-        world_violate(s->w, "governor: pool %s %s, and the plans say otherwise", p->name, p->limit ? "is throttled" : "is not throttled");
-    else if (p->limit > 0 && (p->limit > asked.ceiling || p->limit > (p->slots ? p->slots : 1) || p->limit < floor_of(p, &asked)))
+    if (p->throttled != (asked.ceiling > 0))
+        world_violate(s->w, "governor: pool %s %s, and the plans say otherwise", p->name, p->throttled ? "is throttled" : "is not throttled");
+    else if (p->throttled && (p->limit > ceiling_of(p, &asked) || p->limit < floor_of(p, &asked)))
         world_violate(s->w, "governor: the limit of pool %s is %u, and has to be from %u to %u within %u slots", p->name, p->limit,
                       asked.floor, asked.ceiling, p->slots);
-    if (p->limit == 0 || !asked.probed || !settled)
+    if (!p->throttled || !asked.probed || !settled)
         return;
     if (reading && reading->readable && reading->value_us >= 2000000 && p->limit > floor_of(p, &asked))
         world_violate(s->w, "governor: the probe is at its limit, and that of pool %s stays at %u", p->name, p->limit);

@@ -23,6 +23,6 @@ void shadow_pace_granted(struct shadow *s, struct shadow_pool *p, int64_t now_ms
 void shadow_pace_ended(struct shadow_pool *p, int64_t granted_ms, int64_t now_ms)
 {
     int64_t held_us = (now_ms - granted_ms) * 1000;
-    if (p->limit > 0 && granted_ms > 0)
+    if (p->throttled && granted_ms > 0)
         p->lasts_us = p->lasts_us == 0 ? held_us : p->lasts_us + (held_us - p->lasts_us) / NEWEST;
 }

@@ -187,7 +187,7 @@ bool shadow_pool_may_hold(const struct shadow *s, const struct plan *plan, const
     for (size_t i = 0; i < s->pools.n; i++) {
         const struct shadow_pool *p = &s->pools.at[i];
         may |= p->told_kept;                                 /* of the other pools of who it is kept for, too */
-        may |= shadow_names_pool(plan, step, p->name) && (p->limit > 0 || p->start_milli > 0);
+        may |= shadow_names_pool(plan, step, p->name) && (p->throttled || p->start_milli > 0);
     }
     return may;
 }

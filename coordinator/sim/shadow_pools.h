@@ -24,7 +24,8 @@ struct shadow_budget { bool no_slots; uint32_t slots; uint64_t at[3 + SHADOW_UNI
 struct shadow_pool {
     char name[64];
     uint32_t slots, used, start_milli, start_ms;
-    uint32_t limit; int64_t since_ms;                        /* 0: not throttled; engine time from which readings of its probe are missed */
+    bool throttled;
+    uint32_t limit; int64_t since_ms;                        /* since_ms: engine time from which readings of its probe are missed */
     bool rebound;                                            /* a person said other bounds in this turn */
     int64_t lasts_us, next_us;                               /* how long its attempts held their slot of late; when the next may begin */
     uint64_t limits[3 + SHADOW_UNITS], in_use[3 + SHADOW_UNITS];

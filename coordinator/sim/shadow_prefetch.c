@@ -17,7 +17,7 @@ static bool draws_on_what_is_scarce(struct shadow *s, const struct plan *plan, c
     bool scarce = step->resources.n_units > 0;
     for (uint32_t i = 0; step->pool != PLAN_NO_INDEX && i <= step->n_also; i++) {
         const struct shadow_pool *p = shadow_pool_by_name(s, plan->pools[i == 0 ? step->pool : step->also[i - 1]].name);
-        scarce = scarce || p->limit > 0;
+        scarce = scarce || p->throttled;
     }
     return scarce;
 }
@@ -80,7 +80,7 @@ static bool is_passed(struct shadow *s, const struct shadow_backfill *b, const s
     const struct plan_step *step = &b->plan->steps[a->step];
     const struct shadow_pool *p = step->pool == PLAN_NO_INDEX ? NULL : shadow_pool_by_name(s, b->plan->pools[step->pool].name);
     bool other_reasons = s->low || s->held_until_ms > s->turn_ms || s->outdated_token || s->w->windows || step->n_also > 0 ||
-                         (p && (p->limit > 0 || p->start_milli > 0 || p->kept_backfill));
+                         (p && (p->throttled || p->start_milli > 0 || p->kept_backfill));
     for (uint32_t i = 0; !other_reasons && i < b->plan->n_steps; i++)
         if (b->classes[i] < b->classes[a->step] && shadow_asks_for_the_same(step, &b->plan->steps[i]) && !shadow_breaker_holds(s, b, i) &&
             shadow_any_ready(b, i))

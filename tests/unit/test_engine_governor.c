@@ -313,7 +313,9 @@ Test(engine_governor, silence_past_the_grace_is_the_floor_and_is_a_timer)
     cr_assert_eq(limit(f.e), 1u);
     struct limit_view l;
     cr_assert(engine_limit(f.e, 0, &l));
-    cr_assert_eq(engine_limit_move(f.e, 0, l.n_moves - 1)->reason, LIMIT_UNREADABLE);
+    const struct limit_move *m = engine_limit_move(f.e, 0, l.n_moves - 1);
+    cr_assert_eq(m->reason, LIMIT_UNREADABLE);
+    cr_assert(m->target == 500000 && m->reading == -1, "what was read long ago is no cause: %lld", (long long)m->reading);
     cr_assert_eq(engine_next_timer_ms(f.e), INT64_MAX, "said once");
     fx_done(&f);
 }

@@ -564,11 +564,26 @@ Test(views, a_pool_without_slots_still_has_its_throttle)
     cr_expect_eq(number(t, "limit"), 0, "of what may begin");
     cr_expect(json_is_true(json_object_get(t, "queued")), "s waits for it");
     cr_expect_str_eq(text(t, "reason"), "changed");
+    json_t *moves = json_object_get(t, "moves"), *last = json_array_get(moves, json_array_size(moves) - 1);
+    cr_expect(number(last, "before") == 2 && number(last, "after") == 0, "%lld to %lld", (long long)number(last, "before"),
+              (long long)number(last, "after"));
+    cr_expect(json_is_null(json_object_get(json_array_get(moves, 0), "before")), "there was none");
     json_decref(one);
     show.name = "";
     json_t *all = ask(w, &show, BF_OK, NULL);
     cr_expect(json_is_object(json_object_get(json_array_get(all, 0), "throttle")), "nor in the list");
     json_decref(all);
+    memset(set.id, 202, sizeof set.id);
+    set.pool_slots = 3;
+    turn_command(w->turns, operator_key, "ada", "admin", &set, NULL, 0);
+    run(w);
+    show.name = "wh";
+    one = ask(w, &show, BF_OK, NULL);
+    t = json_object_get(one, "throttle");
+    moves = json_object_get(t, "moves");
+    last = json_array_get(moves, json_array_size(moves) - 1);
+    cr_expect(number(last, "before") == 0 && number(last, "after") == 2 && number(t, "limit") == 2, "with its slots it is there again");
+    json_decref(one);
     world_free(w);
 }
 
