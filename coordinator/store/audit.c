@@ -14,7 +14,7 @@
 
 enum { AUDIT_VERSION = 1, HEAD_BYTES = 81, TRIM_MORE = 32, LOOK_EVERY = 64 };
 
-static const MDB_val meta_key = {5, (void *)(uintptr_t)"audit"};
+static const char audit_note[] = "audit";
 
 /* ---- values ---- */
 
@@ -81,11 +81,10 @@ static bool take_head(struct bf_reader *in, struct audit_head *ret)
 static int put_ends(struct store *s, MDB_txn *txn, const struct store_audit_ends *e)
 {
     struct bf_buf b = {0};
-    MDB_val key = meta_key;
     bf_buf_put_u8(&b, AUDIT_VERSION);
     put_head(&b, &e->head);
     put_head(&b, &e->anchor);
-    int rc = store_put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
+    int rc = store_put_note(s, txn, audit_note, &b);
     bf_buf_free(&b);
     return rc;
 }
@@ -93,20 +92,12 @@ static int put_ends(struct store *s, MDB_txn *txn, const struct store_audit_ends
 enum bf_rc store_read_audit_ends(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], const struct store_meta *meta, struct store_audit_ends *ret,
                                  struct bf_error *err)
 {
-    MDB_val key = meta_key, value;
-    const uint8_t *p;
-    size_t n;
-    *ret = (struct store_audit_ends){.head = audit_genesis(meta->cluster), .anchor = audit_genesis(meta->cluster)};
-    int rc = mdb_get(txn, dbi[TABLE_META], &key, &value);
-    if (rc == MDB_NOTFOUND)
-        return BF_OK;
-    if (rc)
-        return store_fail(err, rc, "reading the head of the audit trail");
-    enum bf_rc result = store_open_value(TABLE_META, &key, &value, &p, &n, err);
-    if (result != BF_OK)
-        return result;
-    struct bf_reader in = {.p = p, .left = n};
+    struct bf_reader in;
     uint8_t version = 0;
+    enum bf_rc rc = store_read_note(txn, dbi, audit_note, &in, err);
+    *ret = (struct store_audit_ends){.head = audit_genesis(meta->cluster), .anchor = audit_genesis(meta->cluster)};
+    if (rc != BF_OK || !in.p)
+        return rc;
     if (!bf_take_u8(&in, &version) || version != AUDIT_VERSION)
         return bf_fail(err, BF_UNSUPPORTED, "store: the head of the audit trail is of no known version: use the version that wrote it");
     if (!take_head(&in, &ret->head) || !take_head(&in, &ret->anchor))

@@ -208,6 +208,7 @@ enum bf_rc store_copy(const char *dir, const char *to, struct bf_error *err)
 
 static enum bf_rc raise_in(struct store *s, MDB_txn *txn, const struct store_restored *r, int64_t lease_ms, struct bf_error *err)
 {
+    struct engine_clock clock;
     enum bf_rc rc = store_open_tables(txn, false, s->dbi, err);
     if (rc == BF_OK)
         rc = store_read_meta(txn, s->dbi, &s->meta, &s->pointer, err);
@@ -215,14 +216,19 @@ static enum bf_rc raise_in(struct store *s, MDB_txn *txn, const struct store_res
         rc = bf_fail(err, BF_INVALID, "the backup is of epoch %u; the restored store needs a higher one than %u", s->meta.epoch, r->epoch);
     if (rc == BF_OK)
         rc = store_migrate(s, txn, err);
+    if (rc == BF_OK)
+        rc = store_read_clock(txn, s->dbi, &clock, err);
     if (rc != BF_OK)
         return rc;
+    clock.boot_id[0] = '\0';                     /* the time since the backup is not this store's, wherever it goes on */
     s->meta.epoch = r->epoch;
     if (lease_ms > s->meta.lease_ms)
         s->meta.lease_ms = lease_ms;
     int code = store_put_meta(s, txn);
     if (!code)
         code = store_put_restored(s, txn, r);
+    if (!code)
+        code = store_put_clock(s, txn, &clock);
     return code ? store_fail(err, code, "raising the epoch") : BF_OK;
 }
 

@@ -15,28 +15,17 @@
 
 enum { ENTRY_BYTES = 24 };
 
-static MDB_val history_key(void)
-{
-    return (MDB_val){7, (void *)(uintptr_t)"history"};
-}
+static const char history_note[] = "history";
 
 enum bf_rc store_read_history(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_history *ret, struct bf_error *err)
 {
-    MDB_val key = history_key(), value;
-    const uint8_t *p;
-    size_t n;
+    struct bf_reader r;
+    enum bf_rc rc = store_read_note(txn, dbi, history_note, &r, err);
     *ret = (struct store_history){0};
-    int rc = mdb_get(txn, dbi[TABLE_META], &key, &value);
-    if (rc == MDB_NOTFOUND)                      /* no second checkpoint yet */
-        return BF_OK;
-    if (rc)
-        return store_fail(err, rc, "reading the history of checkpoints");
-    enum bf_rc result = store_open_value(TABLE_META, &key, &value, &p, &n, err);
-    if (result != BF_OK)
-        return result;
-    if (n % ENTRY_BYTES || n / ENTRY_BYTES > STORE_HISTORY_MAX)
-        return bf_fail(err, BF_CORRUPT, "store: meta history has %zu bytes, which is no list of checkpoints", n);
-    struct bf_reader r = {.p = p, .left = n};
+    if (rc != BF_OK)
+        return rc;
+    if (r.left % ENTRY_BYTES || r.left / ENTRY_BYTES > STORE_HISTORY_MAX)
+        return bf_fail(err, BF_CORRUPT, "store: meta history has %zu bytes, which is no list of checkpoints", r.left);
     for (ret->n = 0; r.left > 0; ret->n++) {
         struct store_pointer *at = &ret->at[ret->n];
         if (!bf_take_u32(&r, &at->generation) || !bf_take_u32(&r, &at->chunks) || !bf_take_u64(&r, &at->seq) ||
@@ -49,14 +38,13 @@ enum bf_rc store_read_history(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], stru
 int store_put_history(struct store *s, MDB_txn *txn, const struct store_history *h)
 {
     struct bf_buf b = {0};
-    MDB_val key = history_key();
     for (size_t i = 0; i < h->n; i++) {
         bf_buf_put_u32(&b, h->at[i].generation);
         bf_buf_put_u32(&b, h->at[i].chunks);
         bf_buf_put_u64(&b, h->at[i].seq);
         bf_buf_put_u64(&b, h->at[i].bytes);
     }
-    int rc = store_put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
+    int rc = store_put_note(s, txn, history_note, &b);
     bf_buf_free(&b);
     return rc;
 }

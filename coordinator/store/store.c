@@ -158,6 +158,8 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
     if (result == BF_OK)
         result = store_read_restored(txn, s->dbi, &s->restored, err);
     if (result == BF_OK)
+        result = store_read_clock(txn, s->dbi, &s->clock, err);
+    if (result == BF_OK)
         result = find_last_seq(s, txn, err);
     if (result == BF_OK)
         result = find_top_generation(s, txn, err);
@@ -400,6 +402,29 @@ enum bf_rc store_keep_lease(struct store *s, int64_t coordinator_ms, struct bf_e
     else
         rc = mdb_txn_commit(txn);
     return rc ? store_fail(err, rc, "keeping the lease") : BF_OK;
+}
+
+const struct engine_clock *store_clock(const struct store *s)
+{
+    return &s->clock;
+}
+
+enum bf_rc store_keep_clock(struct store *s, const struct engine_clock *clock, struct bf_error *err)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
+    if (rc)
+        return bf_fail(err, BF_IO, "store: beginning a transaction: %s", mdb_strerror(rc));
+    rc = store_put_clock(s, txn, clock);
+    if (rc) {
+        mdb_txn_abort(txn);
+        return store_fail(err, rc, "keeping the clock");
+    }
+    rc = mdb_txn_commit(txn);
+    if (rc)
+        return bf_fail(err, BF_IO, "store: keeping the clock failed, its outcome is unknown: %s", mdb_strerror(rc));
+    s->clock = *clock;
+    return BF_OK;
 }
 
 void store_keep(struct store *s, uint64_t journal_bytes, uint64_t details_bytes)

@@ -21,6 +21,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "proto/audit.h"
+#include "proto/clock.h"
 
 struct store;                                   /* opaque */
 
@@ -71,6 +72,10 @@ const struct store_restored *store_restored(const struct store *s);
 uint32_t store_was_format(const struct store *s);
 bool store_is_new(const struct store *s);        /* store_open() made it */
 
+/* Where engine time stood, by the boot clock (proto/clock.h): kept durably, beside the turns; a restore keeps no boot.  BF_FULL: there is no
+ * room, and nothing has changed. */
+const struct engine_clock *store_clock(const struct store *s);
+enum bf_rc store_keep_clock(struct store *s, const struct engine_clock *clock, struct bf_error *err) BF_MUST_CHECK;
 /* Remember the largest D_c, durably, before a lease is given under it. */
 enum bf_rc store_keep_lease(struct store *s, int64_t coordinator_ms, struct bf_error *err) BF_MUST_CHECK;
 

@@ -33,6 +33,7 @@ struct store {
     struct store_options options;
     struct store_meta meta;
     struct store_restored restored;
+    struct engine_clock clock;
     uint32_t was_format;
     bool fresh;                                  /* this opening made it */
     struct store_pointer pointer;
@@ -76,6 +77,9 @@ enum bf_rc store_migrate(struct store *s, MDB_txn *txn, struct bf_error *err) BF
 int store_put_restored(struct store *s, MDB_txn *txn, const struct store_restored *r);
 enum bf_rc store_read_restored(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_restored *ret,
                                struct bf_error *err) BF_MUST_CHECK;
+/* The same of the clock; one that is not there is zeros. */
+int store_put_clock(struct store *s, MDB_txn *txn, const struct engine_clock *clock);
+enum bf_rc store_read_clock(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct engine_clock *ret, struct bf_error *err) BF_MUST_CHECK;
 /* fsck.c.  Before LMDB is let at a file that nobody writes to: headers, records of tables, free pages; quick, whatever the size.
  * BF_CORRUPT. */
 enum bf_rc store_look_at_pages(const char *path, struct bf_error *err) BF_MUST_CHECK;
@@ -88,6 +92,10 @@ enum bf_rc store_lock_dir(const char *dir, int *ret_fd, struct bf_error *err) BF
 enum bf_rc store_refuse_network(const char *dir, struct bf_error *err) BF_MUST_CHECK;
 /* Put enveloped bytes.  Gives LMDB's own code. */
 int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *key, const void *p, size_t n, unsigned flags);
+/* format.c: a small value of meta, by its name (less than 20 bytes).  Put gives LMDB's own code; read: p NULL, nothing left: it is not there. */
+int store_put_note(struct store *s, MDB_txn *txn, const char *name, const struct bf_buf *b);
+enum bf_rc store_read_note(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], const char *name, struct bf_reader *ret,
+                           struct bf_error *err) BF_MUST_CHECK;
 /* Of the pages of a table, as they are within the transaction. */
 uint64_t store_table_bytes(const struct store *s, MDB_txn *txn, enum store_table table);
 /* history.c: the list of meta; one that is not there is empty. */

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/mem.h"
+#include "coordinator/store/backup.h"
 #include "coordinator/store/store.h"
 #include "tests/unit/store_fixture.h"
 
@@ -641,5 +643,31 @@ Test(store, what_is_kept_can_be_changed)
     store_keep(s, UINT64_MAX, 1 << 20);
     cr_expect_eq(store_journal_bytes(s), ((64u << 20) - (1u << 20)) / 4, "held to its share of the room");
     bf_buf_free(&b);
+    store_close(s);
+}
+
+/* ---- the clock ---- */
+
+Test(store, the_clock_is_kept_beside_the_turns)
+{
+    const struct engine_clock clock = {"11111111-2222-3333-4444-555555555555", 123456, 7890}, *kept;
+    struct bf_error err = {0};
+    struct store *s = open_store(0);
+    cr_assert(!*store_clock(s)->boot_id && store_clock(s)->engine_ms == 0, "a new store knows of none");
+    commit_turn(s, 1, "a");
+    cr_assert_eq(store_keep_clock(s, &clock, &err), BF_OK, "%s", err.text);
+    commit_turn(s, 2, "b");
+    store_close(s);
+    s = open_store(0);
+    kept = store_clock(s);
+    cr_expect(strcmp(kept->boot_id, clock.boot_id) == 0 && kept->boot_ms == 123456 && kept->engine_ms == 7890);
+    expect_walk(store_each_turn, s, "1=a 2=b ");
+    store_close(s);
+    BF_CLEANUP(bf_buf_free) struct bf_buf path = {0};
+    bf_buf_printf(&path, "%s/data.mdb", dir);
+    cr_assert_eq(store_raise(bf_buf_cstr(&path), &(struct store_restored){.epoch = 2, .by = "nora"}, 0, &err), BF_OK, "%s", err.text);
+    s = open_store(0);
+    kept = store_clock(s);
+    cr_expect(*kept->boot_id == '\0' && kept->engine_ms == 7890, "the time since a backup is not that of the store which is restored");
     store_close(s);
 }
