@@ -133,6 +133,8 @@ static json_t *record_row(const struct turn *t, const struct record *r)
         put_number(j, "took_ms", r->numbers[1]);
         put_number(j, "usual_ms", r->numbers[2]);
     }
+    if (r->kind == RECORD_RESUMED && r->n_numbers == 3)
+        put_number(j, "away_ms", r->numbers[1] - r->numbers[0]);
     if (r->kind == RECORD_NEAR)
         json_object_set_new(j, "waits", json_boolean(r->n == 1));
     if (r->kind == RECORD_BACKFILL_STATE)

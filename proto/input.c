@@ -30,6 +30,7 @@ const char *input_kind_name(enum input_kind k)
     case INPUT_SERVICE: return "service";
     case INPUT_PROBE: return "probe";
     case INPUT_RESTORED: return "restored";
+    case INPUT_RESUMED: return "resumed";
     case INPUT_BREAKER: return "breaker";
     }
     return "unknown";

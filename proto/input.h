@@ -36,7 +36,8 @@ enum input_kind {
     INPUT_SERVICE = 11,    /* told: what the coordinator's process did: started, read its configuration again, ended */
     INPUT_PROBE = 12,      /* probe, agent (id; 0: nobody answered): a reading of the load of a warehouse */
     INPUT_BREAKER = 19,    /* breaker: kind, name ("": all of the kind), settings, source: the coordinator's configuration */
-    INPUT_RESTORED = 30    /* epoch, hold_ms, actor, told: the store was restored from a backup, and this is its first start */
+    INPUT_RESTORED = 30,   /* epoch, hold_ms, actor, told: the store was restored from a backup, and this is its first start */
+    INPUT_RESUMED = 31     /* since_ms, hold_ms: engine time went on from then while there was no coordinator */
 };
 
 /* What goes into the audit as it stands.  before, after: small JSON objects, or "". */
@@ -51,7 +52,8 @@ struct input_rare {
                                                 selectors, priority, state, downstream, keep_running, pool */
     const char *pool_name; uint32_t pool_slots; struct pool_budget pool;
     uint32_t epoch;
-    int64_t hold_ms;                         /* RESTORED: the longest D_c that ever was */
+    int64_t hold_ms;                         /* RESTORED: the longest D_c that ever was; RESUMED: by then all that are there have spoken */
+    int64_t since_ms;                        /* RESUMED: engine time of the last turn, or checkpoint, before */
     bool low;
     struct input_told told;                  /* DENIED, SERVICE, RESTORED */
     struct input_probe probe;                /* PROBE */

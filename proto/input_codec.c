@@ -39,7 +39,7 @@ static void told_from_pb(struct wire_in *in, const Pb__Told *pb, struct input_to
 
 static bool input_kind_is_known(uint32_t k)
 {
-    return (k >= INPUT_HELLO && k <= INPUT_PROBE) || k == INPUT_BREAKER || k == INPUT_RESTORED;
+    return (k >= INPUT_HELLO && k <= INPUT_PROBE) || k == INPUT_BREAKER || k == INPUT_RESTORED || k == INPUT_RESUMED;
 }
 
 void input_put_generated(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
@@ -63,6 +63,7 @@ void input_put_generated(const struct input *i, uint32_t field, struct bf_buf *b
     WIRE_SET(&pb, pool_slots, rare->pool_slots);
     WIRE_SET(&pb, epoch, rare->epoch);
     WIRE_SET(&pb, hold_ms, rare->hold_ms);
+    WIRE_SET(&pb, since_ms, rare->since_ms);
     WIRE_SET(&pb, low, rare->low);
     pb.n_configured = rare->n_configured;
     pb.configured = keys_to_pb(rare->configured, rare->n_configured, tmp);
@@ -103,6 +104,7 @@ void input_put_generated(const struct input *i, uint32_t field, struct bf_buf *b
     case INPUT_TIMER:
     case INPUT_EPOCH:
     case INPUT_LOW:
+    case INPUT_RESUMED:
         break;
     }
     assert(input_kind_is_known(i->kind));
@@ -128,6 +130,8 @@ static void numbers_from_pb(struct wire_in *in, const Pb__Input *pb, struct inpu
         need(in, ret)->epoch = pb->epoch;
     if (pb->has_hold_ms)
         need(in, ret)->hold_ms = pb->hold_ms;
+    if (pb->has_since_ms)
+        need(in, ret)->since_ms = pb->since_ms;
     if (pb->has_low)
         need(in, ret)->low = pb->low;
 }

@@ -44,6 +44,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_LOW: return "low";
     case RECORD_RESTORED: return "restored";
     case RECORD_OUTDATED: return "outdated";
+    case RECORD_RESUMED: return "resumed";
     case RECORD_PRIORITY_SET: return "priority_set";
     case RECORD_DETAILS: return "details";
     case RECORD_STEERED: return "steered";

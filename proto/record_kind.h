@@ -44,6 +44,8 @@ enum record_kind {
     RECORD_KEY_FORGOTTEN = 28,    /* key: a token that has expired */
     RECORD_RESTORED = 30,         /* epoch, next_attempt: go on from here; retry_at_ms: nothing is granted before; ends what
                                      OUTDATED said */
+    RECORD_RESUMED = 60,          /* numbers, engine time: of the last turn before the coordinator was away; when it was back; by when it has
+                                     heard whoever is there again.  In snapshots too, where the first two are the same */
     RECORD_OUTDATED = 31,         /* ref.token, key: an agent has seen a token that is newer than all of ours: nothing is granted */
     RECORD_POOL_LIMIT = 40,       /* pool_name, limit, at_us: a step of the pool's governor, all of its state after it.  Without a name:
                                      backfill, bytes: what its steps take on the average (snapshots only) */

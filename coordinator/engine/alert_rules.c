@@ -181,6 +181,8 @@ void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t 
     case ALERT_STORE_OLD: break;
     }
     *ret_ms = hold_ms < INT64_MAX - a->since_ms ? a->since_ms + hold_ms : INT64_MAX;
+    if (a->since_ms <= e->deaf.since_ms)         /* it may be over since, and nobody could say so */
+        *ret_ms = judged_at_ms(e, *ret_ms);
 }
 
 /* ---- whether ---- */

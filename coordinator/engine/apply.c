@@ -319,6 +319,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_DETAILS: return BF_OK;           /* for the store only */
     case RECORD_CANCELLED: return apply_cancelled(e, r, err);
     case RECORD_RESTORED: return apply_restored(e, r);
+    case RECORD_RESUMED: return apply_resumed(e, r, err);
     case RECORD_OUTDATED: e->outdated_token = r->ref.token; e->alerts.look = true; return BF_OK;
     case RECORD_LOW: e->low = record_rare(r)->low; e->alerts.look = true; return BF_OK;
     case RECORD_ALERT: return apply_alert(e, r, err);

@@ -40,6 +40,7 @@ void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool);
 void decide_pools_again(struct decision *d, const struct backfill *b);
 void decide_pool_config(struct decision *d, const struct input *in);
 void decide_told(struct decision *d, const struct input *in);
+void decide_resumed(struct decision *d, const struct input *in);                 /* outage.c */
 void decide_probe(struct decision *d, const struct input *in);                   /* probes.c */
 void decide_ready_again(struct decision *d);
 void decide_gates(struct decision *d);

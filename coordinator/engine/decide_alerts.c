@@ -191,6 +191,7 @@ static void raise_about_breakers(struct decision *d)
 static void raise_about_late(struct decision *d)
 {
     const struct engine *e = d->e;
+    int64_t now_ms = judged_ms(e, d->now_ms);
     for (size_t i = 0; i < e->late_now.n; i++) {
         const struct attempt *at = attempt_find(e, e->late_now.at[i]);
         const struct backfill *b = backfill_find(e, at->backfill);
@@ -198,9 +199,9 @@ static void raise_about_late(struct decision *d)
         slow.step = past.step = at->step;
         if (!alert_concerns(e, b))
             continue;
-        if (late_straggles(at, d->now_ms))
+        if (late_straggles(at, now_ms))
             raise(d, &slow);
-        if (late_past_limit(e, at, d->now_ms) && !alert_like(e, &past) && raise(d, &past))
+        if (late_past_limit(e, at, now_ms) && !alert_like(e, &past) && raise(d, &past))
             tell_limit(d, b, at);
     }
 }
@@ -301,7 +302,7 @@ void decide_alerts(struct decision *d)
 {
     struct alert_book *k = &d->live->alerts;
     look_for_agents(d);
-    late_look(d->live, d->now_ms);
+    late_look(d->live, judged_ms(d->e, d->now_ms));
     while (k->look || k->all || k->dirty.n > 0 || d->now_ms >= k->due_ms || d->wall_us >= k->due_us)
         look(d);
 }

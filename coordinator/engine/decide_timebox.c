@@ -1,7 +1,7 @@
 /* The timebox of a backfill: a limit from when it begins, and what follows at its end.
  *
- * It goes by the engine's time, so that a clock that is set moves nothing; pauses count.  When it begins and when it is over are records;
- * between them there is a timer.  An end of the backfill forgets it: one that is retried afterwards has its time anew.  Once it is over,
+ * It goes by the engine's time, so that a clock that is set moves nothing; pauses count, and so does time in which the coordinator is away
+ * (outage.c).  When it begins and when it is over are records; between them there is a timer.  An end of the backfill forgets it: one that is retried afterwards has its time anew.  Once it is over,
  * what follows is done once: a person who resumes goes on without a limit. */
 #include "common/plant.h"
 #include "common/text.h"
@@ -54,10 +54,10 @@ void timebox_decide(struct decision *d)
             continue;
         if (b->timebox_at_ms == 0)
             emit(d, b, d->now_ms + b->plan->timebox_ms, false);
-        if (d->now_ms >= b->timebox_at_ms && !BF_PLANTED("timebox_ignored"))
+        if (judged_ms(e, d->now_ms) >= b->timebox_at_ms && !BF_PLANTED("timebox_ignored"))
             end(d, b);
-        else if (b->timebox_at_ms < e->timebox_due_ms)
-            d->live->timebox_due_ms = b->timebox_at_ms;
+        else if (judged_at_ms(e, b->timebox_at_ms) < e->timebox_due_ms)
+            d->live->timebox_due_ms = judged_at_ms(e, b->timebox_at_ms);
     }
 }
 

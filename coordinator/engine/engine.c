@@ -178,6 +178,7 @@ void engine_step(struct engine *e, const struct input *in, int64_t now_ms, int64
     case INPUT_TIMER: break;
     case INPUT_EPOCH: decide_epoch(&d, input_rare(in)->epoch); break;
     case INPUT_RESTORED: decide_restored(&d, in); break;
+    case INPUT_RESUMED: decide_resumed(&d, in); break;
     case INPUT_LOW: decide_low(&d, input_rare(in)->low); break;
     case INPUT_POOL: decide_pool_config(&d, in); break;
     case INPUT_BREAKER: decide_breaker_config(&d, in); break;

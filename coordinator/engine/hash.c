@@ -372,6 +372,8 @@ void engine_state_hash(const struct engine *e, uint8_t ret[32])
     bf_buf_put_u32(&h.buf, e->next_agent);
     bf_buf_put_u8(&h.buf, e->low);
     put_time(&h, e->held_until_ms);
+    put_time(&h, e->deaf.since_ms);
+    put_time(&h, e->deaf.until_ms);
     bf_buf_put_u64(&h.buf, e->outdated_token);
     put_time(&h, e->stale_next_ms);
     bf_buf_put_u32(&h.buf, e->stale_left_out);

@@ -120,15 +120,16 @@ void late_look(struct engine *e, int64_t now_ms)
 
 int64_t late_due_ms(const struct engine *e)
 {
-    return e->late.n > 0 ? (int64_t)e->late.at[0].a : INT64_MAX;
+    return e->late.n > 0 ? judged_at_ms(e, (int64_t)e->late.at[0].a) : INT64_MAX;
 }
 
 bool late_any(const struct engine *e, enum alert_kind kind, uint32_t backfill, uint32_t step, uint32_t *ret_n, uint32_t *ret_index)
 {
     uint32_t n = 0;
+    int64_t now_ms = judged_ms(e, e->now_ms);
     for (size_t i = 0; i < e->late_now.n; i++) {
         const struct attempt *a = attempt_find(e, e->late_now.at[i]);
-        bool is = kind == ALERT_STRAGGLER ? late_straggles(a, e->now_ms) : late_past_limit(e, a, e->now_ms);
+        bool is = kind == ALERT_STRAGGLER ? late_straggles(a, now_ms) : late_past_limit(e, a, now_ms);
         if (a->backfill != backfill || a->step != step || !is)
             continue;
         *ret_index = n == 0 ? a->index : *ret_index;

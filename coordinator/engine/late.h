@@ -13,6 +13,7 @@ struct attempt;
 #define LATE_MILLIONTHS 950000u                              /* the quantile of a profile that is usual */
 
 int64_t late_after_ms(const struct engine *e, uint32_t backfill, uint32_t step);
+/* Both, and late_look(): now_ms is judged_ms(). */
 bool late_straggles(const struct attempt *a, int64_t now_ms);
 bool late_past_limit(const struct engine *e, const struct attempt *a, int64_t now_ms);
 void late_opened(struct engine *e, const struct attempt *a);

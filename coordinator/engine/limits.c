@@ -88,15 +88,22 @@ bool pool_is_wanted(const struct engine *e, uint32_t pool)
     return false;
 }
 
+/* What nobody could hear is no silence. */
+static int64_t silent_since_ms(const struct engine *e, const struct limit_probe *p)
+{
+    bool deaf = e->deaf.until_ms > p->read_ms && !BF_PLANTED("outage_is_silence");
+    return deaf ? e->deaf.until_ms : p->read_ms;
+}
+
 bool probe_lapsed(const struct engine *e, const struct limit_probe *p)
 {
-    return e->now_ms - p->read_ms > probe_grace_ms(p) && engine_probe_is_wanted(e, p->connection);
+    return e->now_ms - silent_since_ms(e, p) > probe_grace_ms(p) && engine_probe_is_wanted(e, p->connection);
 }
 
 /* When this one lapses; one that would have, and that nobody wants, does when something wants it, which is not by a timer. */
 static int64_t lapses_ms(const struct engine *e, const struct limit_probe *p)
 {
-    int64_t at_ms = p->read_ms + probe_grace_ms(p) + 1;
+    int64_t at_ms = silent_since_ms(e, p) + probe_grace_ms(p) + 1;
     return at_ms > e->now_ms || probe_lapsed(e, p) ? at_ms : INT64_MAX;
 }
 

@@ -130,9 +130,9 @@ static bool is_held_up(const struct engine *e, const struct demand *d, int64_t *
 static bool is_late(const struct engine *e, const struct attempt *a, int64_t *ret_look_ms)
 {
     int64_t after_ms = late_after_ms(e, a->backfill, a->step);
-    if (a->waits || !late_straggles(a, e->now_ms) || after_ms == 0)
+    if (a->waits || !late_straggles(a, judged_ms(e, e->now_ms)) || after_ms == 0)
         return false;
-    *ret_look_ms = a->granted_ms + after_ms;
+    *ret_look_ms = judged_at_ms(e, a->granted_ms + after_ms);
     return e->now_ms >= *ret_look_ms;
 }
 

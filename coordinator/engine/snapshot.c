@@ -359,6 +359,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
     snapshot_breakers(e, out);
     if (e->held_until_ms)
         record_add(out, RECORD_RESTORED)->retry_at_ms = e->held_until_ms;
+    outage_snapshot(e, out);
     if (e->outdated_token)
         record_add(out, RECORD_OUTDATED)->ref.token = e->outdated_token;
     if (e->low)

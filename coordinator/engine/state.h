@@ -115,6 +115,7 @@ struct engine {
     uint32_t epoch, next_backfill, next_agent;
     uint64_t next_attempt;
     int64_t held_until_ms;                       /* nothing is granted before: restored from a backup (decide_restore.c) */
+    struct { int64_t since_ms, until_ms; } deaf; /* when nobody could be heard, the last time (outage.c); 0: never */
     uint64_t outdated_token;                     /* newer than all of ours, and seen by an agent; 0: none.  Nothing is granted */
     bool low;                                    /* the store is short of room: no creates, no grants */
     int64_t stale_next_ms;                       /* of audit records about stale reports (decide_audit.c), and… */

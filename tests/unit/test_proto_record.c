@@ -172,7 +172,7 @@ Test(proto_record, what_is_not_known_is_refused_by_name)
         {"empty turn", BYTES("\x08\x01"), BF_OK, ""},
         {"no version", BYTES(""), BF_UNSUPPORTED, "version 0"},
         {"turn of version 2", BYTES("\x08\x02"), BF_UNSUPPORTED, "version 2"},
-        {"record of kind 60", BYTES("\x08\x01\x32\x02\x08\x3c"), BF_PROTOCOL, "record of kind 60 is not known"},
+        {"record of kind 127", BYTES("\x08\x01\x32\x02\x08\x7f"), BF_PROTOCOL, "record of kind 127 is not known"},
         {"details without content", BYTES("\x08\x01\x32\x02\x08\x12"), BF_PROTOCOL, "details comes without"},
         {"record of kind 0", BYTES("\x08\x01\x32\x02\x10\x01"), BF_PROTOCOL, "record of kind 0"},
         {"record of version 2", BYTES("\x08\x01\x32\x05\x08\x05\x80\x01\x02"), BF_UNSUPPORTED, "a record is of version 2"},
