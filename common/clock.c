@@ -32,12 +32,14 @@ int64_t bf_realtime_us(void)
     return clock_us(CLOCK_REALTIME);
 }
 
-void bf_boot_id(char ret[37])
+bool bf_boot_id(char ret[37])
 {
     /* Where /proc is missing every process sees the same constant: BOOTTIME deadlines are then trusted as within one boot. */
     memcpy(ret, "00000000-0000-0000-0000-000000000000", 37);
     BF_AUTO_CLOSE int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     char text[36];
-    if (fd >= 0 && read(fd, text, sizeof text) == (ssize_t)sizeof text)
-        memcpy(ret, text, sizeof text);
+    if (fd < 0 || read(fd, text, sizeof text) != (ssize_t)sizeof text)
+        return false;
+    memcpy(ret, text, sizeof text);
+    return true;
 }

@@ -22,6 +22,7 @@
 #define MESSAGES_AT_ONCE 2u                      /* from a socket, before the other is looked at */
 #define COMMIT_BESIDE_BYTES (16u << 10)          /* to wake a thread for less costs more than it saves */
 #define TIDY_MS 5000                             /* room, staged plans… */
+#define CLOCK_BEHIND_MS 60000                    /* so much of engine time a reboot may cost, and TIDY_MS */
 #define TIDY_TURNS 64u                           /* …and after so many turns: a burst fills a store quickly */
 #define CROWD_MESSAGES 2000u                     /* from agents in a second: then they are heard some at a time… */
 #define CROWD_MS 2                               /* …that often: a wake-up for each heartbeat would cost more than hearing it */
@@ -132,6 +133,25 @@ static void make_room(struct service *s)
         end_after_commit(&err);
 }
 
+enum bf_rc service_keep_clock(struct service *s, int64_t behind_ms, struct bf_error *err)
+{
+    struct engine_clock now;
+    if (turn_clock(s->turns, bf_boottime_ms(), &now) < behind_ms)
+        return BF_OK;
+    enum bf_rc rc = store_keep_clock(s->store, &now, err);
+    if (rc == BF_OK)
+        turn_clock_kept(s->turns, &now);
+    return rc == BF_FULL ? BF_OK : rc;
+}
+
+/* Turns keep it; where there are none, this does. */
+static void keep_clock(struct service *s)
+{
+    struct bf_error err = {0};
+    if (service_keep_clock(s, CLOCK_BEHIND_MS, &err) != BF_OK)
+        end_after_commit(&err);
+}
+
 static void tidy(struct service *s, int64_t now_ms)
 {
     if (!s->trimming && now_ms - s->tidied_ms < TIDY_MS)
@@ -140,6 +160,7 @@ static void tidy(struct service *s, int64_t now_ms)
     s->turns_untidy = 0;
     api_tidy(s->api, now_ms);
     make_room(s);
+    keep_clock(s);
     trail_strangers(s, now_ms);
     service_look_at_room(s);
     say_status(s);

@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/plant.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/turn.h"
 #include "coordinator/probes.h"
 #include "coordinator/turn_state.h"
 #include "proto/bundle.h"
+
+#define RECONNECT_MS 2000                        /* the longest pause of an agent that looks for its coordinator (agent/session.c) */
 
 /* ---- plans ---- */
 
@@ -169,12 +172,26 @@ static void say_restored(struct turns *t)
     said->told.after = t->restored.told;
 }
 
+/* Engine time goes on over the time in which nobody was here: the engine learns of it as of a turn that comes late. */
+static void resume_clock(struct turns *t, int64_t boot_ms)
+{
+    int64_t last_ms = t->engine_base_ms;
+    t->boot_base_ms = boot_ms;
+    t->last_ms = last_ms;
+    t->engine_base_ms = BF_PLANTED("outage_forgotten") ? last_ms : engine_clock_resume_ms(&t->kept, t->boot_id, boot_ms, last_ms);
+    if (t->engine_base_ms == last_ms)
+        return;
+    struct input_rare *said = turn_input_rare(t, turn_input_add(t, INPUT_RESUMED, NULL));
+    said->since_ms = last_ms;
+    said->hold_ms = t->settings.lease.heartbeat_ms + RECONNECT_MS;
+}
+
 enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *err)
 {
-    t->boot_base_ms = boot_ms;
     enum bf_rc rc = engine_rebuild(t->engine, t->engine_base_ms, err);
     if (rc != BF_OK)
         return rc;
+    resume_clock(t, boot_ms);
     for (uint32_t id = engine_next_agent(t->engine, 0); id; id = engine_next_agent(t->engine, id)) {
         struct agent_view agent;
         bool found = engine_agent(t->engine, id, &agent);

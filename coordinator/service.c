@@ -84,6 +84,23 @@ static enum bf_rc recover(struct service *s, struct bf_error *err)
     return rc;
 }
 
+/* Engine time goes on over the time in which no coordinator was there, as long as the host was up. */
+static void set_clock(struct service *s)
+{
+    char boot_id[BOOT_ID_BYTES];
+    turns_set_clock(s->turns, store_clock(s->store), bf_boot_id(boot_id) ? boot_id : "");
+}
+
+static enum bf_rc keep_clock(struct service *s, struct bf_error *err)
+{
+    struct engine_clock now;
+    int64_t away_ms = turn_clock(s->turns, bf_boottime_ms(), &now);
+    const char *was = store_clock(s->store)->boot_id;
+    if (turn_seq(s->turns) > 0)
+        bf_info("time_goes_on", "away_ms=%" PRId64 " boot=%s", away_ms, !*was ? "unknown" : strcmp(was, now.boot_id) == 0 ? "same" : "other");
+    return service_keep_clock(s, INT64_MIN, err);
+}
+
 /* What a person must know of where the store comes from, at each start as long as it holds. */
 static void say_hold(const struct service *s, bool restored)
 {
@@ -136,7 +153,10 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
         turns_set_restored(s->turns, &(struct turn_restored){.by = restored->by, .reason = restored->reason, .told = restored->told});
     turns_set_audit_head(s->turns, &audit.head);
     s->cache = views_cache_new();
+    set_clock(s);
     rc = recover(s, err);
+    if (rc == BF_OK)
+        rc = keep_clock(s, err);
     if (rc == BF_OK)
         rc = committer_new(service_commit, s, &s->committer, err);
     if (rc == BF_OK)

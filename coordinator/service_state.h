@@ -76,6 +76,8 @@ enum bf_rc service_set_keys(struct service *s, struct bf_error *err);
 
 /* loop.c */
 void service_loop(struct service *s);
+/* Keep engine time in the store, where behind_ms of it or more would be lost by a reboot.  Without room it is kept another time. */
+enum bf_rc service_keep_clock(struct service *s, int64_t behind_ms, struct bf_error *err) BF_MUST_CHECK;
 /* Look at the room in the store; tells the turn when it changed sides. */
 void service_look_at_room(struct service *s);
 

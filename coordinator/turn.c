@@ -5,6 +5,7 @@
 #include "coordinator/turn.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,12 @@ void turns_set_checkpoint(struct turns *t, uint32_t turns, uint64_t bytes)
 void turns_set_restored(struct turns *t, const struct turn_restored *r)
 {
     t->restored = *r;
+}
+
+void turns_set_clock(struct turns *t, const struct engine_clock *kept, const char *boot_id)
+{
+    t->kept = *kept;
+    snprintf(t->boot_id, sizeof t->boot_id, "%s", boot_id);
 }
 
 struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *ports, uint32_t epoch)
@@ -97,6 +104,18 @@ int64_t turn_engine_ms(const struct turns *t, int64_t boot_ms)
 {
     int64_t elapsed_ms = boot_ms - t->boot_base_ms;
     return t->engine_base_ms + (elapsed_ms > 0 ? elapsed_ms : 0);
+}
+
+int64_t turn_clock(const struct turns *t, int64_t boot_ms, struct engine_clock *ret)
+{
+    *ret = (struct engine_clock){.boot_ms = boot_ms, .engine_ms = turn_engine_ms(t, boot_ms)};
+    memcpy(ret->boot_id, t->boot_id, sizeof ret->boot_id);
+    return ret->engine_ms - t->last_ms;
+}
+
+void turn_clock_kept(struct turns *t, const struct engine_clock *kept)
+{
+    t->last_ms = kept->engine_ms;
 }
 
 static int64_t boot_ms_of(const struct turns *t, int64_t engine_ms)
@@ -263,6 +282,7 @@ static void note_committed(struct turns *t)
     const struct turn_commit *c = &t->commit;
     if (c->seq) {
         t->seq = c->seq;
+        t->last_ms = t->now_ms;
         t->audit_head = t->audit_last;
     }
     if (c->checkpoint_end)

@@ -14,6 +14,7 @@
 #include "plan/plan.h"
 #include "proto/agent_msg.h"
 #include "proto/audit.h"
+#include "proto/clock.h"
 #include "proto/operator_msg.h"
 #include "proto/turn.h"
 
@@ -89,6 +90,12 @@ void turns_set_audit_head(struct turns *t, const struct audit_head *head);
  * recovery; texts are borrowed. */
 struct turn_restored { const char *by, *reason, *told; };
 void turns_set_restored(struct turns *t, const struct turn_restored *r);
+/* Where engine time goes on at turns_recovered(): what the store keeps of it, and the boot of this process ("": not known).  Without it, or
+ * in another boot, engine time goes on from the last turn that is known. */
+void turns_set_clock(struct turns *t, const struct engine_clock *kept, const char *boot_id);
+/* Engine time as it is to be kept, and how much of it would be lost by a reboot now.  The caller says when it is durable. */
+int64_t turn_clock(const struct turns *t, int64_t boot_ms, struct engine_clock *ret);
+void turn_clock_kept(struct turns *t, const struct engine_clock *kept);
 /* From the next turn on: when a checkpoint begins.  Both more than 0. */
 void turns_set_checkpoint(struct turns *t, uint32_t turns, uint64_t bytes);
 

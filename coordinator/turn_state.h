@@ -36,6 +36,9 @@ struct turns {
     struct turn_restored restored;               /* by NULL: not from a backup */
     uint64_t seq;                                /* last committed turn */
     int64_t engine_base_ms, boot_base_ms;        /* engine time at boot_base_ms */
+    struct engine_clock kept;                    /* what the store said of it */
+    char boot_id[BOOT_ID_BYTES];                 /* of this process; "": not known */
+    int64_t last_ms;                             /* engine time that is durable: of the last turn, or what was kept beside it */
     bool low;
 
     struct audit_head audit_head, audit_last;    /* of the trail: committed; with this turn's records */

@@ -1,6 +1,11 @@
 /* See clock.h. */
 #include "coordinator/sim/clock.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "proto/clock.h"
+
 enum { BOOT_TAKES_MS = 3000 };
 #define WALL_BASE_MS INT64_C(1700000000000)      /* so that a jump back of years is still a time */
 
@@ -22,7 +27,13 @@ int64_t sim_clock_when_ms(const struct sim_clock *c, int64_t boot_ms)
     return t - t * c->drift_ppm / (1000000 + c->drift_ppm) + 1;
 }
 
+void sim_clock_boot_id(const struct sim_clock *c, char *ret)
+{
+    snprintf(ret, BOOT_ID_BYTES, "boot-%" PRIu64, c->boots);
+}
+
 void sim_clock_reboot(struct sim_clock *c, int64_t now_ms)
 {
+    c->boots++;
     c->offset_ms += BOOT_TAKES_MS - sim_clock_boot_ms(c, now_ms);
 }

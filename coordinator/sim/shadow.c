@@ -353,6 +353,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_KEY_FORGOTTEN: shadow_take_key(s, t, r); break;
     case RECORD_COUNTERS: s->epoch = rare->epoch; break;
     case RECORD_RESTORED: shadow_take_restored(s, r); break;
+    case RECORD_RESUMED: shadow_take_resumed(s, t, r); break;
     case RECORD_OUTDATED: shadow_take_outdated(s, r); break;
     case RECORD_ALERT: shadow_take_alert(s, t, r); break;
     case RECORD_LOW: s->low = rare->low; break;
@@ -409,6 +410,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_audit(s, t, c);
     shadow_check_probes(s, t);
     shadow_check_waiting(s);
+    shadow_check_clock(s, t);
     s->w->stats.records += t->n_records;
 }
 

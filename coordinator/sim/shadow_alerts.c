@@ -62,7 +62,7 @@ static bool waits(const struct shadow_attempt *a)
     return a->ahead_us > 0 && !a->started;
 }
 
-/* What warns at its limit warns in the turn that comes then, and for as long as the attempt goes on. */
+/* What warns at its limit warns in the turn that comes then, or when agents could be heard again, and for as long as the attempt goes on. */
 static void check_timeboxes(struct shadow *s, const struct engine *e)
 {
     for (size_t i = 0; i < s->open.n && engine_alerts_left_out(e) == 0; i++) {
@@ -71,7 +71,7 @@ static void check_timeboxes(struct shadow *s, const struct engine *e)
         const struct plan_step *step = b ? &b->plan->steps[a->step] : NULL;
         if (!b || step->timebox_then != PLAN_ONLY_WARN || step->timebox_ms == 0 || !concerns(s, b, b->superseded))
             continue;
-        if (s->turn_ms >= a->granted_ms + step->timebox_ms && !has_alert(e, ALERT_TIMEBOX, b->id, a->step))
+        if (shadow_judged_ms(s, s->turn_ms) >= a->granted_ms + step->timebox_ms && !has_alert(e, ALERT_TIMEBOX, b->id, a->step))
             world_violate(s->w, "alerts: %s of backfill %u goes on past its timebox, and there is no alert", step->name, b->id);
     }
 }

@@ -64,6 +64,10 @@ void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struc
 void shadow_check_look(struct shadow *s, const struct turn *t, struct shadow_cell *c, const struct plan_step *step, const struct record *r);
 void shadow_check_look_granted(struct shadow *s, const struct shadow_cell *c, const struct plan_step *step, const struct record *granted,
                                int64_t now_ms);
+/* Engine time: it passes as it must; an outage that is recorded; up to when what comes by time alone is judged. */
+void shadow_check_clock(struct shadow *s, const struct turn *t);
+void shadow_take_resumed(struct shadow *s, const struct turn *t, const struct record *r);
+int64_t shadow_judged_ms(const struct shadow *s, int64_t now_ms);
 /* The timebox of a backfill: begun and over as its plan says; and none goes on past it unnoticed. */
 void shadow_take_timebox(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_timeboxes(struct shadow *s, const struct turn *t);

@@ -85,6 +85,14 @@ void shadow_take_bounds(struct shadow *s, struct shadow_pool *p, const struct sh
         world_violate(s->w, "governor: the floor of pool %s is set to %u, over its ceiling of %u", p->name, now->floor, now->ceiling);
 }
 
+static int64_t latest(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Silence counts from then. */
+static int64_t heard_ms(const struct shadow *s, const struct shadow_pool *p)
+{
+    return latest(latest(s->read_ms, p->since_ms), s->deaf.until_ms);
+}
+
 void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r)
 {
     const struct limit_move *m = &record_rare(r)->limit->move;
@@ -96,6 +104,9 @@ void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_poo
     if (!anew && m->after > m->before && p->used < m->before)
         world_violate(s->w, "governor: the limit of pool %s is raised to %u while %u of %u are in use", p->name, m->after, p->used,
                       m->before);
+    if (m->reason == LIMIT_UNREADABLE && t->now_ms - latest(s->read_ms, s->deaf.until_ms) < GRACE_MS)
+        world_violate(s->w, "governor: pool %s goes to its floor %lld ms after its probe was read, or could be heard again", p->name,
+                      (long long)(t->now_ms - latest(s->read_ms, s->deaf.until_ms)));
     p->limit = m->after;
     p->throttled = m->reason != LIMIT_RELEASED;
     if (anew)
@@ -135,7 +146,7 @@ static uint32_t floor_of(const struct shadow_pool *p, const struct throttle *t)
 static void check_pool(struct shadow *s, const struct turn *t, const struct shadow_pool *p, const struct input_probe *reading)
 {
     struct throttle asked = throttle_of(s, p);
-    int64_t heard_ms = s->read_ms > p->since_ms ? s->read_ms : p->since_ms, silent_ms = t->now_ms - heard_ms;
+    int64_t silent_ms = t->now_ms - heard_ms(s, p);
     bool settled = p->since_ms < t->now_ms;      /* not begun, and no other bounds, in this turn */
     if (p->throttled != (asked.ceiling > 0))
         world_violate(s->w, "governor: pool %s %s, and the plans say otherwise", p->name, p->throttled ? "is throttled" : "is not throttled");

@@ -95,6 +95,8 @@ struct shadow {
     int64_t turn_ms;                                         /* engine time of the same */
     struct shadow_whys whys;
     uint64_t profiled, profiled_max_us;                      /* successful attempts whose times are known, and the longest */
+    struct { int64_t since_ms, back_ms, until_ms; } deaf;    /* engine time: the newest outage that was recorded */
+    struct { uint64_t boot; int64_t boot_ms, engine_ms; } tick; /* the newest turn, by both clocks; boot 0: of another life of the store */
     bool low;                                                /* as committed: no creates, no grants */
     bool steered;                                            /* since instances were compared last */
     BF_VEC_TYPE(struct shadow_backfill) backfills;

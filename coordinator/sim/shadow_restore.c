@@ -55,6 +55,8 @@ struct shadow *shadow_copy(const struct shadow *s)
     c->epoch = s->epoch;
     c->outdated_token = s->outdated_token;
     c->read_ms = s->read_ms;
+    c->deaf = s->deaf;
+    c->tick = s->tick;
     c->audit_index = s->audit_index;
     memcpy(c->audit_hash, s->audit_hash, sizeof c->audit_hash);
     shadow_breakers_copy(&c->breakers, &s->breakers);
@@ -134,6 +136,7 @@ void shadow_rewind(struct shadow *s, const struct shadow *copy, bool restored)
     s->last_token = old.last_token;
     s->fence_void = old.fence_void;
     s->loose = !restored;
+    s->tick.boot = restored ? 0 : s->tick.boot;
     s->steered = true;
     s->whys.n = 0;
     s->alive = old.alive;

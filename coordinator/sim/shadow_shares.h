@@ -20,6 +20,8 @@ void shadow_check_share(struct shadow *s, const struct shadow_backfill *b, uint3
 void shadow_share_hold(struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, bool give);
 void shadow_take_share(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
 void shadow_shares_over(struct shadow *s, const struct shadow_backfill *b);               /* it has ended */
+/* Nothing passed them while no coordinator was there. */
+void shadow_forgive_outage(struct shadow *s, int64_t away_ms);
 /* Classes that yield: a record of one; and at the end of a turn, that none was forgotten. */
 void shadow_take_yielded(struct shadow *s, const struct turn *t, const struct record *r);
 void shadow_check_yields(struct shadow *s, const struct turn *t);

@@ -1,5 +1,5 @@
 /* Timeboxes of backfills, from the committed turns alone: each begins with its backfill, ends when its plan says, not before and not later
- * than the next turn, and is followed by what the plan says. */
+ * than the next turn, or the next after agents could be heard again, and is followed by what the plan says. */
 #include "coordinator/sim/shadow_checks.h"
 
 void shadow_take_timebox(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r)
@@ -9,7 +9,7 @@ void shadow_take_timebox(struct shadow *s, const struct turn *t, struct shadow_b
         world_violate(s->w, "timebox: backfill %u has none, or it is over, or has begun before", b->id);
     if (begins && r->retry_at_ms != t->now_ms + b->plan->timebox_ms)
         world_violate(s->w, "timebox: that of backfill %u ends after another time than its plan says", b->id);
-    if (!begins && (t->now_ms < b->timebox_ms || b->timebox_ms != r->retry_at_ms))
+    if (!begins && (shadow_judged_ms(s, t->now_ms) < b->timebox_ms || b->timebox_ms != r->retry_at_ms))
         world_violate(s->w, "timebox: that of backfill %u is over before its time", b->id);
     b->timebox_ms = r->retry_at_ms;
     b->timebox_over = !begins;
@@ -35,7 +35,7 @@ void shadow_check_timeboxes(struct shadow *s, const struct turn *t)
             b->timebox_over = b->state == BACKFILL_CANCELLED && b->timebox_over;
             continue;
         }
-        if (b->timebox_ms != 0 && !b->timebox_over && t->now_ms >= b->timebox_ms)
+        if (b->timebox_ms != 0 && !b->timebox_over && shadow_judged_ms(s, t->now_ms) >= b->timebox_ms)
             world_violate(s->w, "timebox: backfill %u goes on past it", b->id);
         if (ends_in(t, b->id) && b->plan->timebox_then == PLAN_END_CANCEL)
             world_violate(s->w, "timebox: backfill %u is not cancelled at its end", b->id);

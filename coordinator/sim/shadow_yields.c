@@ -87,6 +87,14 @@ void shadow_take_yielded(struct shadow *s, const struct turn *t, const struct re
     y->times = r->numbers[3];
 }
 
+void shadow_forgive_outage(struct shadow *s, int64_t away_ms)
+{
+    for (size_t i = 0; i < s->yields.n; i++)
+        s->yields.at[i].since_ms += s->yields.at[i].since_ms ? away_ms : 0;
+    for (size_t i = 0; i < s->shares.n; i++)
+        s->shares.at[i].passed_since_ms += s->shares.at[i].passed_since_ms ? away_ms : 0;
+}
+
 /* A backfill that has ended yields no more. */
 static void end_yields(struct shadow *s, const struct turn *t, uint32_t backfill)
 {

@@ -10,7 +10,7 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
-enum { TURN_GATHER_MS = 2, LATE_PERCENT = 5, DEEP_CHECK_TURNS = 32, RECOVERY_CHECK_TURNS = 256 };
+enum { CLOCK_BEHIND_MS = 10000, TURN_GATHER_MS = 2, LATE_PERCENT = 5, DEEP_CHECK_TURNS = 32, RECOVERY_CHECK_TURNS = 256 };
 
 /* ---- what leaves ---- */
 
@@ -88,6 +88,16 @@ static void configure_breakers(struct world *w)
         turn_breaker(w->turns, BREAKER_POOL, "own", &soon, says ? BREAKER_BY_CONFIG : BREAKER_BY_PRESET);
 }
 
+/* At a start, and where turns do not do it. */
+static void keep_clock(struct world *w, int64_t behind_ms)
+{
+    struct engine_clock now;
+    if (turn_clock(w->turns, sim_clock_boot_ms(&w->clock, w->now_ms), &now) < behind_ms)
+        return;
+    w->store.clock = now;
+    turn_clock_kept(w->turns, &now);
+}
+
 void sim_coordinator_start(struct world *w)
 {
     uint8_t hash[32];
@@ -111,6 +121,7 @@ void sim_coordinator_start(struct world *w)
     if (w->state_hash_known && memcmp(hash, w->state_hash, sizeof hash) != 0)
         world_violate(w, "I17 recovery: the state rebuilt from the store is not the one that was in memory (turn %llu, checkpoint %llu)",
                       (unsigned long long)turn_seq(w->turns), (unsigned long long)w->store.checkpoint_seq);
+    keep_clock(w, INT64_MIN);
     w->coordinator_up = true;
     w->coordinator_dead = w->commit_failed = false;
     w->crash_next = SIM_NO_CRASH;
@@ -199,6 +210,7 @@ void sim_coordinator_turn(struct world *w)
         return;
     }
     sim_coordinator_hear_late(w);
+    keep_clock(w, CLOCK_BEHIND_MS);
     if (!w->options.unchecked)
         check(w);
     int64_t next_ms = sim_clock_when_ms(&w->clock, turn_next_ms(w->turns));

@@ -75,8 +75,10 @@ static void go_on_from(struct world *w, const struct sim_backup *b, bool restore
     sim_store_copy(&b->store, &store);
     sim_store_done(&w->store);
     w->store = store;
-    if (restored)
+    if (restored) {
         w->store.epoch = w->store.restored_epoch = ++w->backups.newest_epoch;
+        w->store.clock.boot_id[0] = '\0';
+    }
     w->backups.life++;
     w->state_hash_known = false;
     shadow_rewind(w->shadow, b->shadow, restored);

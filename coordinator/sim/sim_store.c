@@ -181,6 +181,9 @@ static enum bf_rc read_all(struct reading *r, struct turns *t, struct bf_error *
 enum bf_rc sim_store_load(struct world *w, struct turns *t, const struct sim_damage *damage, struct bf_error *err)
 {
     struct reading r = {.w = w, .damage = damage};
+    char boot_id[BOOT_ID_BYTES];
+    sim_clock_boot_id(&w->clock, boot_id);
+    turns_set_clock(t, &w->store.clock, boot_id);
     enum bf_rc rc = read_all(&r, t, err);
     bf_buf_free(&r.value);
     return rc == BF_OK ? turns_recovered(t, sim_clock_boot_ms(&w->clock, w->now_ms), err) : rc;
@@ -228,7 +231,8 @@ static struct bf_buf copy_bytes(const struct bf_buf *from)
 void sim_store_copy(const struct sim_store *from, struct sim_store *ret)
 {
     *ret = (struct sim_store){.checkpoint_seq = from->checkpoint_seq, .new_seq = from->new_seq, .audit = from->audit,
-                              .has_audit = from->has_audit, .epoch = from->epoch, .restored_epoch = from->restored_epoch};
+                              .has_audit = from->has_audit, .epoch = from->epoch, .restored_epoch = from->restored_epoch,
+                              .clock = from->clock};
     for (size_t i = 0; i < from->turns.n; i++) {
         bf_vec_push(&ret->turns, from->turns.at[i]);
         ret->turns.at[i].bytes = copy_bytes(&from->turns.at[i].bytes);

@@ -26,6 +26,7 @@ struct sim_store {                           /* what is durable */
     BF_VEC_TYPE(struct sim_stored_chunk) chunks, new_chunks;
     uint64_t checkpoint_seq, new_seq;
     struct audit_head audit; bool has_audit;
+    struct engine_clock clock;
     uint32_t epoch, restored_epoch;          /* of the last restore, which its first start records; 0: never restored */
 };
 

@@ -200,6 +200,9 @@ void story_record(struct world *w, const struct record *r)
         bf_buf_printf(&b, "step %u[%u] of bf-%u waits %s%s", r->step, r->index, r->backfill, r->n ? "for " : "no more for ", host_of(w, r));
         break;
     case RECORD_RESTORED: bf_buf_printf(&b, "the store is a restored one, of epoch %u: nothing is granted for a while", rare->epoch); break;
+    case RECORD_RESUMED:
+        bf_buf_printf(&b, "engine time went on by %.3f s without a coordinator", (double)(r->numbers[1] - r->numbers[0]) / 1000);
+        break;
     case RECORD_OUTDATED: bf_buf_put_str(&b, "the store is an old copy, as an agent's token shows: nothing is granted"); break;
     case RECORD_LOW: bf_buf_printf(&b, "the store is %s", rare->low ? "short of room: no creates, no grants" : "roomy again"); break;
     case RECORD_PROBED:
