@@ -30,6 +30,7 @@
 #include "agent/session.h"
 #include "common/clock.h"
 #include "common/files.h"
+#include "common/least.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/vec.h"
@@ -239,17 +240,15 @@ static void hear_session(struct loop *l)
 
 /* --- the turn --------------------------------------------------------------------------------------------------------- */
 
-static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static void arm(struct loop *l)
 {
-    int64_t at = earlier(core_next_timer_ms(l->core), runner_next_ms(l->runner));
-    at = earlier(at, session_next_ms(l->session));
-    at = earlier(at, prober_next_ms(l->prober));
+    int64_t at = bf_least(core_next_timer_ms(l->core), runner_next_ms(l->runner));
+    at = bf_least(at, session_next_ms(l->session));
+    at = bf_least(at, prober_next_ms(l->prober));
     if (l->logs)
-        at = earlier(at, logship_next_ms(l->logs));
-    at = earlier(at, l->leave_at_ms);
-    at = earlier(at, atomic_load(&l->page->turned_ms) + l->page->turn_within_ms);
+        at = bf_least(at, logship_next_ms(l->logs));
+    at = bf_least(at, l->leave_at_ms);
+    at = bf_least(at, atomic_load(&l->page->turned_ms) + l->page->turn_within_ms);
     if (at == l->armed_ms)
         return;
     l->armed_ms = at;

@@ -7,15 +7,11 @@
 #include "bfctl/render.h"
 #include "bfctl/words.h"
 #include "common/clock.h"
+#include "common/least.h"
 #include "common/text.h"
 
 #define ASK_FIRST_MS 50
 #define ASK_MOST_MS 500
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static enum bf_rc await(struct session *s, const struct awaited *a, struct bf_error *err)
 {
@@ -27,7 +23,7 @@ static enum bf_rc await(struct session *s, const struct awaited *a, struct bf_er
         if (left_ms <= 0)
             break;
         ANSWER_AUTO struct answer answer = {0};
-        s->settings.request_timeout_ms = least(whole_ms, left_ms);
+        s->settings.request_timeout_ms = bf_least(whole_ms, left_ms);
         enum bf_rc rc = a->pages ? session_query_pages(s, a->req, 0, &answer, &more, err) : session_query(s, a->req, &answer, err);
         s->settings.request_timeout_ms = whole_ms;
         if (rc == BF_UNREACHABLE && !away)
@@ -40,10 +36,10 @@ static enum bf_rc await(struct session *s, const struct awaited *a, struct bf_er
         uint32_t id;
         if (rc == BF_OK && a->req->verb == OP_GET && words_backfill(render_text(answer.json, "id"), &id, NULL) == BF_OK)
             a->req->backfill = id;               /* @latest stays what it was */
-        int64_t wait_ms = least(deadline_ms - bf_boottime_ms(), pause_ms);
+        int64_t wait_ms = bf_least(deadline_ms - bf_boottime_ms(), pause_ms);
         if (wait_ms > 0)
             poll(NULL, 0, (int)wait_ms);
-        pause_ms = least(pause_ms * 3 / 2, ASK_MOST_MS);
+        pause_ms = bf_least(pause_ms * 3 / 2, ASK_MOST_MS);
     }
     char limit[32];
     bf_format_duration(a->timeout_ms, limit, sizeof limit);

@@ -219,8 +219,7 @@ static enum bf_rc take_units(const struct bf_option_list *words, struct pool_uni
             return bf_fail(err, BF_USAGE, "--unit must be NAME=N, as in connections=20, not '%.60s'", words->at[i]);
         memcpy(names[i], words->at[i], n);
         names[i][n] = '\0';
-        if (!key_name_valid(names[i]) || strcmp(names[i], "slots") == 0 || strcmp(names[i], "cpu") == 0 ||
-            strcmp(names[i], "memory") == 0 || strcmp(names[i], "io") == 0)
+        if (!key_name_valid(names[i]) || !plan_budget_is_unit(names[i]))
             return bf_fail(err, BF_USAGE,
                            "'%.60s' is no name of a unit: letters, digits, _ . - are possible, and not slots, cpu, memory, io", names[i]);
         units[i].name = names[i];

@@ -22,11 +22,6 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct pool_unit *)a)->name, ((const struct pool_unit *)b)->name);
 }
 
-static bool is_taken(const char *unit)
-{
-    return strcmp(unit, "slots") == 0 || strcmp(unit, "cpu") == 0 || strcmp(unit, "memory") == 0 || strcmp(unit, "io") == 0;
-}
-
 static void read_units(const char *pool, const struct bf_yaml_node *map, struct pool_budget *ret, struct bf_diags *d)
 {
     if (map->kind != BF_YAML_MAP || map->n > POOL_UNITS_MAX) {
@@ -38,7 +33,7 @@ static void read_units(const char *pool, const struct bf_yaml_node *map, struct 
     for (size_t i = 0; i < map->n; i++) {
         const char *name = map->keys[i]->text;
         uint64_t n = 0;
-        if (!key_name_valid(name) || is_taken(name)) {
+        if (!key_name_valid(name) || !plan_budget_is_unit(name)) {
             bf_diag_add(d, BF_DIAG_ERROR, map->keys[i]->mark, "`%.64s` is no name of a unit: letters, digits, _ . - are possible, and not "
                         "slots, cpu, memory, io", name);
             continue;

@@ -3,7 +3,6 @@
  * Where nothing but time, another host or the plan's owner helps there is none; the remedy says so in words. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "coordinator/engine/view_pools.h"
 #include "coordinator/engine/view_why.h"
@@ -43,16 +42,14 @@ static void do_resume(const struct backfill_view *b, uint32_t step, uint32_t ind
 static void do_room(const struct view_source *v, const struct blocker *k, char ret[VIEW_DO_MAX])
 {
     struct pool_view p;
-    char figure[PLAN_BUDGET_TEXT_MAX];
+    char option[PLAN_BUDGET_OPTION_MAX];
     if (k->pool >= engine_n_pools(v->engine))
         return;
     engine_pool(v->engine, k->pool, &p);
     const char *dimension = engine_pool_dimension_name(v->engine, k->pool, k->dim);
     uint64_t enough = k->kind == BLOCKER_POOL_TOO_SMALL ? k->amount : k->used + k->amount + k->kept;
-    plan_budget_option(dimension, enough, figure);
-    bool option = strcmp(dimension, "cpu") == 0 || strcmp(dimension, "io") == 0 || strcmp(dimension, "slots") == 0 ||
-                  strcmp(dimension, "memory") == 0;
-    snprintf(ret, VIEW_DO_MAX, option ? "bfctl pool set %s --%s %s" : "bfctl pool set %s --unit %s=%s", p.name, dimension, figure);
+    plan_budget_option(dimension, enough, option);
+    snprintf(ret, VIEW_DO_MAX, "bfctl pool set %s %s", p.name, option);
 }
 
 /* Twice as fast. */

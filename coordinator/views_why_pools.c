@@ -14,13 +14,8 @@ struct told { char *detail, *remedy; size_t detail_size, remedy_size; };
 /* helps: time does too, for what runs gives it back. */
 static void tell_remedy(const struct pool_view *p, const char *dimension, uint64_t enough, bool helps, const struct told *t)
 {
-    char option[192], figure[PLAN_BUDGET_TEXT_MAX];
-    plan_budget_option(dimension, enough, figure);
-    bool named = strcmp(dimension, "cpu") == 0 || strcmp(dimension, "memory") == 0 || strcmp(dimension, "io") == 0;
-    if (strcmp(dimension, "slots") == 0)
-        snprintf(option, sizeof option, "--slots %s", figure);
-    else
-        snprintf(option, sizeof option, named ? "--%s %s" : "--unit %s=%s", dimension, figure);
+    char option[PLAN_BUDGET_OPTION_MAX];
+    plan_budget_option(dimension, enough, option);
     snprintf(t->remedy, t->remedy_size, "%s: bfctl pool set %.100s %s", helps ? "wait, or raise it" : "raise it", p->name, option);
 }
 

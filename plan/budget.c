@@ -82,7 +82,13 @@ void plan_budget_format(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_
     }
 }
 
-void plan_budget_option(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_TEXT_MAX])
+bool plan_budget_is_unit(const char *dimension)
+{
+    return !is(dimension, "slots") && !is(dimension, "cpu") && !is(dimension, "memory") && !is(dimension, "io");
+}
+
+/* As plan_budget_parse() reads it. */
+static void format_exactly(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_TEXT_MAX])
 {
     static const char *const units[] = {"", "Ki", "Mi", "Gi", "Ti"};
     bool io = is(dimension, "io");
@@ -96,6 +102,13 @@ void plan_budget_option(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_
         u++;
     }
     snprintf(ret, PLAN_BUDGET_TEXT_MAX, "%" PRIu64 "%s%s", n, units[u], io ? "/s" : "");
+}
+
+void plan_budget_option(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_OPTION_MAX])
+{
+    char figure[PLAN_BUDGET_TEXT_MAX];
+    format_exactly(dimension, n, figure);
+    snprintf(ret, PLAN_BUDGET_OPTION_MAX, plan_budget_is_unit(dimension) ? "--unit %s=%s" : "--%s %s", dimension, figure);
 }
 
 void plan_start_rate_format(uint32_t milli, uint32_t ms, char ret[PLAN_BUDGET_TEXT_MAX])
@@ -147,8 +160,7 @@ static void read_units(struct plan_compiler *c, const struct bf_yaml_node *map, 
     ret->units = bf_xcalloc(units->n + 1, sizeof *ret->units);
     for (size_t i = 0; i < units->n; i++) {
         uint64_t n = 0;
-        if (is(units->keys[i]->text, "slots") || is(units->keys[i]->text, "cpu") || is(units->keys[i]->text, "memory") ||
-            is(units->keys[i]->text, "io")) {
+        if (!plan_budget_is_unit(units->keys[i]->text)) {
             bf_diag_add(c->d, BF_DIAG_ERROR, units->keys[i]->mark, "a unit cannot be called `%s`: the pool has that beside its units",
                         units->keys[i]->text);
             continue;

@@ -2,6 +2,7 @@
  * millionths of the target (ppm).  Products stay far from 2^63: pressures are capped at PRESSURE_MAX, limits at a million attempts. */
 #include "coordinator/engine/governor.h"
 
+#include "common/least.h"
 #include "common/plant.h"
 
 #define MILLI INT64_C(1000)
@@ -31,9 +32,6 @@ enum {
     FAILING_PPM = 300000, FAILING_LEAST = 8      /* of at least so many ends */
 };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-
 uint32_t governor_limit(const struct limit_state *g)
 {
     return (uint32_t)(g->limit_milli / MILLI);
@@ -47,8 +45,8 @@ bool governor_is_failing(const struct limit_state *g)
 void governor_clamp(struct limit_state *g, const struct limit_bounds *b)
 {
     int64_t ceiling = BF_PLANTED("limit_over_ceiling") ? (int64_t)b->ceiling + 2 : b->ceiling;
-    g->limit_milli = most(least(g->limit_milli, ceiling * MILLI), b->floor * MILLI);
-    g->threshold_milli = most(least(g->threshold_milli, ceiling * MILLI), b->floor * MILLI);
+    g->limit_milli = bf_most(bf_least(g->limit_milli, ceiling * MILLI), b->floor * MILLI);
+    g->threshold_milli = bf_most(bf_least(g->threshold_milli, ceiling * MILLI), b->floor * MILLI);
 }
 
 void governor_rebound(struct limit_state *g, const struct limit_bounds *b)
@@ -70,7 +68,7 @@ void governor_begin(struct limit_state *g, const struct limit_bounds *b, int64_t
 void governor_ended(struct limit_state *g, int64_t service_milli, bool failed)
 {
     if (service_milli > 0) {
-        g->service_milli += (least(service_milli, 100 * MILLI) - g->service_milli) / SERVICE_PART;
+        g->service_milli += (bf_least(service_milli, 100 * MILLI) - g->service_milli) / SERVICE_PART;
         g->served++;
     }
     g->failed_ppm += ((failed ? PPM : 0) - g->failed_ppm) / FAILED_PART;
@@ -80,9 +78,9 @@ void governor_ended(struct limit_state *g, int64_t service_milli, bool failed)
 /* A reading over it moves it up by nineteen parts, and one under it down by one, so that in the long run one in 20 is over. */
 static void learn_tail(struct limit_state *g, bool over)
 {
-    int64_t gain = most(TAIL_GAIN_FIRST / (1 + g->readings / TAIL_GAIN_HALF), TAIL_GAIN_LEAST);
+    int64_t gain = bf_most(TAIL_GAIN_FIRST / (1 + g->readings / TAIL_GAIN_HALF), TAIL_GAIN_LEAST);
     g->tail_ppm += g->tail_ppm * gain / MILLI * (over ? 19 : -1) / 20;
-    g->tail_ppm = most(PPM, least(g->tail_ppm, TAIL_MAX));
+    g->tail_ppm = bf_most(PPM, bf_least(g->tail_ppm, TAIL_MAX));
     g->readings += g->readings < READINGS_MAX;
 }
 
@@ -98,10 +96,10 @@ static void take_reading(struct limit_state *g, int64_t now, bool summed_up)
         bool over = now > tail;
         learn_tail(g, over);
         g->centre_ppm += ((over && !g->was_over ? tail : now) - g->centre_ppm) / SMOOTH_PART;
-        g->centre_ppm = most(1, g->centre_ppm);
+        g->centre_ppm = bf_most(1, g->centre_ppm);
         g->was_over = over;
     }
-    g->pressure_ppm = least(summed_up ? g->centre_ppm : g->centre_ppm * g->tail_ppm / PPM, PRESSURE_MAX);
+    g->pressure_ppm = bf_least(summed_up ? g->centre_ppm : g->centre_ppm * g->tail_ppm / PPM, PRESSURE_MAX);
 }
 
 /* false: nothing new is known. */
@@ -111,7 +109,7 @@ static bool take_pressure(struct limit_state *g, const struct governor_inputs *i
     if (!in->has_probe && g->served == 0)
         return false;
     g->served = 0;
-    now = most(1, least(now, PRESSURE_MAX));
+    now = bf_most(1, bf_least(now, PRESSURE_MAX));
     if (in->has_probe)
         take_reading(g, now, in->summed_up);
     else
@@ -125,9 +123,9 @@ static void learn_margin(struct limit_state *g, const struct limit_bounds *b, co
     if (in->used < governor_limit(g))
         return;
     if (g->pressure_ppm > PPM && governor_limit(g) > b->floor)
-        g->margin_ppm = least(g->margin_ppm + MARGIN_WIDER, MARGIN_MAX);
+        g->margin_ppm = bf_least(g->margin_ppm + MARGIN_WIDER, MARGIN_MAX);
     else if (g->pressure_ppm <= PPM)
-        g->margin_ppm = most(g->margin_ppm - MARGIN_NARROWER, 0);
+        g->margin_ppm = bf_most(g->margin_ppm - MARGIN_NARROWER, 0);
 }
 
 /* ---- moves ---- */
@@ -137,7 +135,7 @@ static enum limit_reason to_floor(struct limit_state *g, const struct limit_boun
 {
     /* Else it was there before, and what was too much is known; or nothing ran, as when what was paused goes on, and nothing was. */
     if (g->limit_milli > b->floor * MILLI && in->used > 0)
-        g->threshold_milli = most(least(g->limit_milli, in->used * MILLI) / 2, b->floor * MILLI);
+        g->threshold_milli = bf_most(bf_least(g->limit_milli, in->used * MILLI) / 2, b->floor * MILLI);
     g->limit_milli = b->floor * MILLI;
     return why;
 }
@@ -147,14 +145,14 @@ static int64_t lower_milli(const struct limit_state *g, const struct limit_bound
 {
     int64_t ratio = b->algorithm == THROTTLE_AIMD ? DOWN_AIMD : setpoint * MILLI / g->pressure_ppm;
     if (b->algorithm != THROTTLE_AIMD)
-        ratio = most(ratio * ratio / MILLI, DOWN_MOST);
+        ratio = bf_most(ratio * ratio / MILLI, DOWN_MOST);
     return used * ratio;
 }
 
 /* The pressure is smoothed and comes down late: once the newest reading is under the setpoint, what was done is enough. */
 static bool is_over_already(const struct limit_state *g, const struct governor_inputs *in, int64_t setpoint)
 {
-    int64_t newest = least(in->reading_ppm, PRESSURE_MAX);
+    int64_t newest = bf_least(in->reading_ppm, PRESSURE_MAX);
     return in->has_probe && (in->summed_up ? newest : newest * g->tail_ppm / PPM) <= setpoint;
 }
 
@@ -167,11 +165,11 @@ static enum limit_reason go_down(struct limit_state *g, const struct limit_bound
     bool drains = in->used > limit && (b->algorithm == THROTTLE_AIMD || lower >= g->limit_milli);
     if (drains)
         return LIMIT_DRAINING;
-    lower = least(lower, most(in->used, 1) * MILLI - MILLI);
-    g->limit_milli = least(g->limit_milli, lower);
+    lower = bf_least(lower, bf_most(in->used, 1) * MILLI - MILLI);
+    g->limit_milli = bf_least(g->limit_milli, lower);
     g->threshold_milli = g->limit_milli;
     if (g->left + TRIAL_READINGS > g->wait)      /* soon after a trial: it was too much */
-        g->wait = (uint32_t)least(2 * g->wait, WAIT_MOST);
+        g->wait = (uint32_t)bf_least(2 * g->wait, WAIT_MOST);
     g->left = g->wait;
     return LIMIT_LOWERED;
 }
@@ -184,15 +182,15 @@ static enum limit_reason explore(struct limit_state *g, int64_t n, int64_t setpo
     g->left -= g->left < passed ? g->left : passed;
     if (g->left > 0 || g->pressure_ppm > setpoint - setpoint / NEAR_PART)
         return LIMIT_HELD;
-    g->limit_milli = (n + most(1, n / 8)) * MILLI;
-    g->wait = (uint32_t)most(g->wait / 2, WAIT_LEAST);
+    g->limit_milli = (n + bf_most(1, n / 8)) * MILLI;
+    g->wait = (uint32_t)bf_most(g->wait / 2, WAIT_LEAST);
     g->left = g->wait;
     return LIMIT_RAISED;
 }
 
 static enum limit_reason go_up(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in, int64_t setpoint)
 {
-    int64_t n = most(in->used, 1), want = n * MILLI * setpoint / g->pressure_ppm;      /* at n the pressure is what it is */
+    int64_t n = bf_most(in->used, 1), want = n * MILLI * setpoint / g->pressure_ppm;      /* at n the pressure is what it is */
     if (g->failed_ppm >= FAILING_PPM)
         return LIMIT_FAILING;
     if (in->has_probe && g->service_milli >= SERVICE_SLOW)
@@ -201,16 +199,16 @@ static enum limit_reason go_up(struct limit_state *g, const struct limit_bounds 
         return explore(g, n, setpoint);
     int64_t before = g->limit_milli;
     if (g->limit_milli < g->threshold_milli) {
-        g->left = (uint32_t)least(g->left, SLOW_READINGS);       /* what was left until a trial is another matter */
+        g->left = (uint32_t)bf_least(g->left, SLOW_READINGS);       /* what was left until a trial is another matter */
         g->left -= g->left > 0;
         if (g->left > 0)
             return LIMIT_HELD;
         g->left = SLOW_READINGS;
-        g->limit_milli = least(least(2 * before, want), g->threshold_milli);
+        g->limit_milli = bf_least(bf_least(2 * before, want), g->threshold_milli);
         return LIMIT_SLOW_START;
     }
     int64_t step = b->algorithm == THROTTLE_AIMD ? STEP_AIMD : (want - before) / STEP_PART;
-    g->limit_milli += least(most(step, STEP_LEAST), most(n * MILLI / 4, MILLI));
+    g->limit_milli += bf_least(bf_most(step, STEP_LEAST), bf_most(n * MILLI / 4, MILLI));
     return LIMIT_RAISED;
 }
 
@@ -220,8 +218,8 @@ static enum limit_reason rest(struct limit_state *g, const struct limit_bounds *
         g->used_ms = in->now_ms;
     if (in->now_ms - g->used_ms < IDLE_MS || g->limit_milli <= b->floor * MILLI)
         return LIMIT_UNUSED;
-    g->threshold_milli = most(g->threshold_milli, g->limit_milli * 3 / 4);
-    g->limit_milli = most(in->used, b->floor) * MILLI;
+    g->threshold_milli = bf_most(g->threshold_milli, g->limit_milli * 3 / 4);
+    g->limit_milli = bf_most(in->used, b->floor) * MILLI;
     g->used_ms = in->now_ms;
     return LIMIT_IDLE;
 }
@@ -239,7 +237,7 @@ static enum limit_reason move(struct limit_state *g, const struct limit_bounds *
     }
     if (governor_is_failing(g)) {
         g->ended = 0;
-        g->limit_milli = most(least(g->limit_milli, in->used * MILLI) / 2, b->floor * MILLI);
+        g->limit_milli = bf_most(bf_least(g->limit_milli, in->used * MILLI) / 2, b->floor * MILLI);
         g->threshold_milli = g->limit_milli;
         return LIMIT_FAILING;
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/least.h"
 #include "common/mem.h"
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
@@ -25,21 +26,18 @@ static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_er
                    r->backfill, what);
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static uint32_t lesser(uint32_t a, uint32_t b) { return a < b ? a : b; }
-
 int64_t probe_grace_ms(const struct limit_probe *p)
 {
     int64_t longest_ms = p->value ? 0 : p->limit / 1000;       /* one that takes so long is read, and tells */
     int64_t between_ms = longest_ms > p->every_ms ? longest_ms : p->every_ms;
-    int64_t grace_ms = least(between_ms, INT64_MAX / 8) * GRACE_READINGS;
+    int64_t grace_ms = bf_least(between_ms, INT64_MAX / 8) * GRACE_READINGS;
     return grace_ms > GRACE_LEAST_MS ? grace_ms : GRACE_LEAST_MS;
 }
 
 struct limit_bounds limit_bounds_within(struct limit_bounds b, uint32_t slots)
 {
-    b.ceiling = lesser(b.ceiling, slots ? slots : 1);
-    b.floor = lesser(b.floor, b.ceiling);
+    b.ceiling = (uint32_t)bf_least(b.ceiling, slots ? slots : 1);
+    b.floor = (uint32_t)bf_least(b.floor, b.ceiling);
     return b;
 }
 
@@ -48,8 +46,8 @@ void limit_bounds_meet(struct limit_bounds *b, const struct plan_throttle *t)
     if (t->algorithm == THROTTLE_NONE)
         return;
     bool first = b->algorithm == THROTTLE_NONE;
-    *b = (struct limit_bounds){.algorithm = first ? t->algorithm : b->algorithm, .floor = first ? t->min : lesser(t->min, b->floor),
-                               .ceiling = first ? t->max : lesser(t->max, b->ceiling)};
+    *b = (struct limit_bounds){.algorithm = first ? t->algorithm : b->algorithm, .floor = first ? t->min : (uint32_t)bf_least(t->min, b->floor),
+                               .ceiling = first ? t->max : (uint32_t)bf_least(t->max, b->ceiling)};
 }
 
 struct limit_bounds limit_bounds_planned(const struct engine *e, uint32_t pool)
@@ -71,7 +69,7 @@ struct limit_bounds limit_bounds_set(struct limit_bounds b, const struct pool *p
         return b;
     if (by_hand->ceiling) {
         b.ceiling = by_hand->ceiling;
-        b.floor = lesser(b.floor, b.ceiling);
+        b.floor = (uint32_t)bf_least(b.floor, b.ceiling);
     }
     if (by_hand->floor) {
         b.floor = by_hand->floor;
@@ -113,7 +111,7 @@ int64_t limits_timer_ms(const struct engine *e)
     for (size_t i = 0; i < e->pools.n; i++) {
         const struct pool *p = &e->pools.at[i];
         for (size_t k = 0; pool_is_throttled(p) && !p->governor->now.state.unreadable && k < p->governor->now.n_probes; k++)
-            due_ms = least(due_ms, lapses_ms(e, &p->governor->now.probes[k]));
+            due_ms = bf_least(due_ms, lapses_ms(e, &p->governor->now.probes[k]));
     }
     return due_ms;
 }
@@ -241,7 +239,7 @@ void limits_read(struct engine *e, const struct record *r)
 static int64_t take_service(struct typical *t, const struct plan_step *s, int64_t took_us)
 {
     if (t->n == 0 && s->expected && s->expect_ms > 0)
-        *t = (struct typical){.mean_us = least(s->expect_ms, SERVICE_US_MAX / 1000) * 1000, .n = TYPICAL_EXPECTED};
+        *t = (struct typical){.mean_us = bf_least(s->expect_ms, SERVICE_US_MAX / 1000) * 1000, .n = TYPICAL_EXPECTED};
     int64_t milli = t->n > 0 && t->mean_us > 0 ? took_us * 1000 / t->mean_us : 0;
     t->n += t->n < TYPICAL_MOST;
     t->mean_us += (took_us - t->mean_us) / t->n;
@@ -260,7 +258,7 @@ static int64_t took_us(const struct record *r)
     int64_t us = record_outcome(r)->usage.wall_us;
     if (us <= 0 && r->started_us > 0 && r->ended_us > r->started_us)
         us = r->ended_us - r->started_us;
-    return us < 0 ? 0 : least(us, SERVICE_US_MAX);
+    return us < 0 ? 0 : bf_least(us, SERVICE_US_MAX);
 }
 
 void limits_ended(struct engine *e, struct backfill *b, const struct attempt *a, const struct record *r)

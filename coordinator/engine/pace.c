@@ -10,31 +10,29 @@
  * longer than PACE_MOST_US, or while nothing of the pool runs, or before the first has ended.
  *
  * Like the start rate it goes by the moments that records say, so that a replay waits for the same. */
+#include "common/least.h"
 #include "common/plant.h"
 #include "coordinator/engine/internal.h"
 
 enum { PACE_PART = 750, PACE_SLACK_US = 50000, PACE_MOST_US = 5000000, LASTS_PART = 8 };     /* part: thousandths */
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-
 static int64_t each_us(const struct pool *p)
 {
-    return least(p->governor->now.state.lasts_us / most(1, p->limit) * PACE_PART / 1000, PACE_MOST_US);
+    return bf_least(p->governor->now.state.lasts_us / bf_most(1, p->limit) * PACE_PART / 1000, PACE_MOST_US);
 }
 
 /* From when the next is counted that begins at now_ms.  What begins before its time, because nothing runs, leaves no wait but its own. */
 static int64_t from_us(const struct pool *p, int64_t now_ms)
 {
-    return least(most(p->governor->now.state.pace_us, now_ms * 1000 - PACE_SLACK_US), now_ms * 1000);
+    return bf_least(bf_most(p->governor->now.state.pace_us, now_ms * 1000 - PACE_SLACK_US), now_ms * 1000);
 }
 
 int64_t pace_nth_ms(const struct pool *p, int64_t now_ms, uint64_t n)
 {
     if (!pool_is_throttled(p) || n > (uint64_t)UINT32_MAX || BF_PLANTED("pace_ignored"))
         return now_ms;
-    int64_t first_us = p->used > 0 ? most(p->governor->now.state.pace_us, now_ms * 1000 - PACE_SLACK_US) : from_us(p, now_ms);
-    return most(now_ms, (first_us + (int64_t)n * each_us(p) + 999) / 1000);
+    int64_t first_us = p->used > 0 ? bf_most(p->governor->now.state.pace_us, now_ms * 1000 - PACE_SLACK_US) : from_us(p, now_ms);
+    return bf_most(now_ms, (first_us + (int64_t)n * each_us(p) + 999) / 1000);
 }
 
 int64_t pace_ms(const struct pool *p, int64_t now_ms)
@@ -62,7 +60,7 @@ void pace_ended(struct engine *e, const struct draw *d, int64_t granted_ms, int6
 {
     for (size_t i = 0; i < d->n && granted_ms > 0 && now_ms >= granted_ms; i++) {
         struct pool *p = paced(e, &d->items[i]);
-        int64_t held_us = least(now_ms - granted_ms, SERVICE_US_MAX / 1000) * 1000;
+        int64_t held_us = bf_least(now_ms - granted_ms, SERVICE_US_MAX / 1000) * 1000;
         if (!p)
             continue;
         int64_t *lasts_us = &p->governor->now.state.lasts_us;

@@ -2,6 +2,7 @@
  *
  * In a lane the rank decides, then the place in time, then the number.  Among lanes of several backfills fair shares come between the
  * class and the rest. */
+#include "common/least.h"
 #include "common/plant.h"
 #include "coordinator/engine/internal.h"
 
@@ -13,17 +14,13 @@
 #define WAY_MAX ((UINT64_C(1) << WAY_BITS) - 1)
 _Static_assert(PLAN_WEIGHT_MAX <= WEIGHT_MAX && PLAN_LOW <= 3, "a rank has room for every class and weight");
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 struct heap_item ready_item(const struct backfill *b, uint32_t number)
 {
     uint32_t step = b->instances[number].step, index = instance_index(b, number);
     const struct plan_step *s = &b->plan->steps[step];
     uint64_t class = BF_PLANTED("priority_ignored") ? (uint64_t)s->priority : b->priority[step];
-    uint64_t way = least((uint64_t)topology_critical_ms(b->topology, step, index), WAY_MAX), weight = least(s->weight, WEIGHT_MAX);
+    uint64_t way = (uint64_t)bf_least(topology_critical_ms(b->topology, step, index), WAY_MAX);
+    uint64_t weight = (uint64_t)bf_least(s->weight, WEIGHT_MAX);
     return (struct heap_item){
         .a = class << (WEIGHT_BITS + WAY_BITS) | (WEIGHT_MAX - weight) << WAY_BITS | (WAY_MAX - way),
         .b = (uint64_t)topology_order(b->topology, step, index, b->backward) << 32 | number};

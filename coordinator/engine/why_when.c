@@ -7,6 +7,7 @@
  *
  * What needs room (a pool, a dimension of it, an agent's slot, its place in the queue) is worked out by letting open attempts end in order
  * and what is ahead begin in order, on the figures that admit.c itself compares. */
+#include "common/least.h"
 #include "coordinator/engine/view_profile.h"
 #include "coordinator/engine/why.h"
 
@@ -143,8 +144,6 @@ static bool next_ends(const struct engine *e, struct room *r, int64_t *at_ms)
     return true;
 }
 
-static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
-
 /* The latest that the start rates and paces of a draw's pools ask for, of the n-th from 0 that begins. */
 static int64_t starts_ms(const struct engine *e, const struct draw *d, int64_t now_ms, uint64_t n)
 {
@@ -152,7 +151,7 @@ static int64_t starts_ms(const struct engine *e, const struct draw *d, int64_t n
     for (size_t i = 0; d && i < d->n; i++) {
         const struct pool *p = &e->pools.at[d->items[i].pool];
         if (d->items[i].dim == DRAW_SLOT)
-            at_ms = later(at_ms, later(pool_may_start_nth_ms(p, now_ms, n), pace_nth_ms(p, now_ms, n)));
+            at_ms = bf_most(at_ms, bf_most(pool_may_start_nth_ms(p, now_ms, n), pace_nth_ms(p, now_ms, n)));
     }
     return at_ms;
 }
@@ -167,7 +166,7 @@ static int64_t room_ms(struct when *w, struct room *r, const struct draw *starts
     for (size_t k = 0; known && k <= n_ahead; k++) {
         while (known && !has_room(r))
             known = next_ends(w->e, r, &at_ms);
-        at_ms = later(at_ms, starts_ms(w->e, starts, w->now_ms, k));
+        at_ms = bf_most(at_ms, starts_ms(w->e, starts, w->now_ms, k));
         if (!known || k == n_ahead)
             break;
         int64_t takes_ms = usual_of(w, backfill, ahead[k])->median_ms;
