@@ -221,9 +221,9 @@ bool remedy_asks_for_plan(const char *remedy)
     return strstr(remedy, OLD_PLAN) != NULL;
 }
 
-const char *remedy_of(const struct outcome *o)
+const char *remedy_of(const struct outcome *o, bool budget_spent)
 {
-    if (strstr(o->text, OUTCOME_BUDGET_SPENT))
+    if (budget_spent)
         return "too much failed and was tried again: mend what fails so often, then run bfctl retry; a larger retry.budget takes a new "
                "backfill, " OLD_PLAN;
     switch (o->source) {

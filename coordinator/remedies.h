@@ -6,8 +6,8 @@
 
 #include "proto/outcome.h"
 
-/* NULL when nothing is known that helps.  Static. */
-const char *remedy_of(const struct outcome *o);
+/* budget_spent: it would have been tried again but for `retry.budget`.  NULL when nothing is known that helps.  Static. */
+const char *remedy_of(const struct outcome *o, bool budget_spent);
 /* Whether a sentence of these asks for another plan, and says that a retry does not take one up. */
 bool remedy_asks_for_plan(const char *remedy);
 

@@ -32,7 +32,7 @@ static json_t *backfill_head(const struct view_source *v, const struct backfill_
     json_object_set_new(j, "id", view_string(view_backfill_id(b->id).text));
     json_object_set_new(j, "name", view_string(b->plan->name));
     json_object_set_new(j, "state", view_string(backfill_state_name(b->state)));
-    json_object_set_new(j, "halted", view_string(b->halted));
+    view_halt(b, j);
     json_object_set_new(j, "steps", view_counts(b));
     view_queue(v, b, j);
     return j;

@@ -99,7 +99,7 @@ static void say_backfill(const struct view_source *v, const struct backfill_view
     struct step_left left = {0};
     switch (a->kind) {
     case ALERT_HALTED:
-        snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " is %s%s", b->id, engine_halted_by(b->halted, b->started_us) > HALTED_BY_CHECK
+        snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " is %s%s", b->id, b->halted_by > HALTED_BY_CHECK
                  ? "paused: " : "", b->halted ? b->halted : "not halted any more");
         break;
     case ALERT_ENDED: snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " is %s", b->id, backfill_state_name(b->state)); break;
@@ -152,9 +152,10 @@ static void say(const struct view_source *v, const struct backfill_view *b, cons
 }
 
 /* A remedy that asks for another plan says that a retry does not take it up: none is offered beside it. */
-static void mend_step(const struct alert_fact *a, const struct alert_more *m, const char *step, const struct outcome *o, char *ret)
+static void mend_step(const struct view_source *v, const struct alert_fact *a, const struct alert_more *m, const char *step,
+                      const struct outcome *o, char *ret)
 {
-    const char *fix = o ? remedy_of(o) : NULL;
+    const char *fix = o ? remedy_of(o, engine_failure_unretried(v->engine, a->backfill, a->step, m->example)) : NULL;
     char again[SENTENCE_MAX] = "";
     if (m->failed == 0)
         snprintf(again, sizeof again, "; it is tried again by itself");
@@ -165,7 +166,7 @@ static void mend_step(const struct alert_fact *a, const struct alert_more *m, co
 
 static void let_go_on(const struct backfill_view *b, char *ret)
 {
-    switch (engine_halted_by(b->halted, b->started_us)) {
+    switch (b->halted_by) {
     case HALTED_BY_TIMEBOX:
         snprintf(ret, SENTENCE_MAX, "bfctl resume bf-%" PRIu32 ", which goes on without a limit, or bfctl cancel bf-%" PRIu32, b->id, b->id);
         break;
@@ -194,7 +195,7 @@ static void what_to_do(const struct backfill_view *b, const struct alert_fact *a
                        const struct outcome *o, char ret[SENTENCE_MAX])
 {
     switch (a->kind) {
-    case ALERT_STEP: mend_step(a, m, step, o, ret); break;
+    case ALERT_STEP: mend_step(v, a, m, step, o, ret); break;
     case ALERT_HALTED: let_go_on(b, ret); break;
     case ALERT_ENDED:
         snprintf(ret, SENTENCE_MAX, "bfctl failures bf-%" PRIu32 " shows why; bfctl retry bf-%" PRIu32 " runs what failed again",

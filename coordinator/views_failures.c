@@ -127,7 +127,7 @@ static json_t *group_row(const struct view_source *v, const struct backfill_view
     json_object_set_new(j, "attempt", view_string(view_attempt_id(g->attempt).text));
     json_object_set_new(j, "text", view_string(o->text));
     json_object_set_new(j, "sql", view_statement(details));
-    json_object_set_new(j, "fix", view_string(remedy_of(o)));
+    json_object_set_new(j, "fix", view_string(remedy_of(o, engine_failure_unretried(v->engine, b->id, g->step, g->first))));
     json_decref(details);
     return j;
 }

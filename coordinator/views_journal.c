@@ -139,6 +139,8 @@ static json_t *record_row(const struct turn *t, const struct record *r)
         json_object_set_new(j, "waits", json_boolean(r->n == 1));
     if (r->kind == RECORD_BACKFILL_STATE)
         put_word(j, "state", backfill_state_name(rare->backfill_state));
+    if (rare->halted_by)
+        put_word(j, "halted_by", view_halted_by_word(rare->halted_by));
     if (r->kind == RECORD_AGENT_STATE)
         put_word(j, "state", agent_state_name(rare->agent_state));
     if (r->kind == RECORD_REPLIED)

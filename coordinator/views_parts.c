@@ -131,6 +131,23 @@ json_t *view_counts(const struct backfill_view *b)
     return counts;
 }
 
+const char *view_halted_by_word(enum halted_by by)
+{
+    switch (by) {
+    case NOT_HALTED: return NULL;
+    case HALTED_BY_CHECK: return "check";
+    case HALTED_BY_TIMEBOX: return "timebox";
+    case HALTED_BY_MISSING: return "missing";
+    }
+    return NULL;
+}
+
+void view_halt(const struct backfill_view *b, json_t *j)
+{
+    json_object_set_new(j, "halted", view_string(b->halted));
+    json_object_set_new(j, "halted_by", view_string(view_halted_by_word(b->halted_by)));
+}
+
 const char *view_source_name(enum outcome_source s)
 {
     switch (s) {

@@ -237,7 +237,7 @@ enum bf_rc view_status(const struct view_source *v, const struct op_request *req
     json_object_set_new(j, "id", view_string(view_backfill_id(b.id).text));
     json_object_set_new(j, "name", view_string(b.plan->name));
     json_object_set_new(j, "state", view_string(backfill_state_name(b.state)));
-    json_object_set_new(j, "halted", view_string(b.halted));
+    view_halt(&b, j);
     view_store_hold(v, j);
     json_object_set_new(j, "started_at", view_time(b.started_us));
     view_queue(v, &b, j);

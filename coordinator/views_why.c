@@ -217,11 +217,10 @@ static void tell_halted(const struct backfill_view *b, struct blocker_text *t)
 {
     t->kind = "halted";
     snprintf(t->detail, sizeof t->detail, "%s", b->halted ? b->halted : "");
-    enum halted_by by = engine_halted_by(b->halted, b->started_us);
-    if (by == HALTED_BY_MISSING)
+    if (b->halted_by == HALTED_BY_MISSING)
         snprintf(t->remedy, sizeof t->remedy, "see to what is missing, then bfctl resume bf-%" PRIu32 "; or bfctl cancel bf-%" PRIu32,
                  b->id, b->id);
-    else if (by == HALTED_BY_TIMEBOX)
+    else if (b->halted_by == HALTED_BY_TIMEBOX)
         snprintf(t->remedy, sizeof t->remedy, "bfctl resume bf-%" PRIu32 ", which goes on without a limit; or bfctl cancel bf-%" PRIu32,
                  b->id, b->id);
     else
@@ -365,10 +364,11 @@ static void told_by_attempt(const struct view_source *v, const struct backfill_v
 {
     bool ended_well = i->state == INSTANCE_SUCCEEDED || i->state == INSTANCE_SKIPPED;
     char line[VIEW_LINE_MAX] = "";
+    const char *fix = failure && !ended_well ? remedy_of(failure, engine_failure_unretried(v->engine, b->id, step, index)) : NULL;
     json_t *details = view_details(v, b->id, step, index, i->attempt), *warehouse = json_object_get(details, "warehouse");
     if (i->state == INSTANCE_RUNNING)
         view_last_line(v, i, line);
-    json_object_set_new(j, "fix", view_string(failure && !ended_well ? remedy_of(failure) : NULL));
+    json_object_set_new(j, "fix", view_string(fix));
     json_object_set_new(j, "sql", view_statement(details));
     json_object_set_new(j, "checks", view_failed_checks(details));
     json_object_set(j, "warehouse", json_is_array(warehouse) ? warehouse : json_null());

@@ -41,8 +41,6 @@ struct attempt_usage {
 };
 
 #define OUTCOME_TEXT_MAX 512
-/* In the text of one that would have been tried again but for `retry.budget`. */
-#define OUTCOME_BUDGET_SPENT "not tried again: the retry budget of the backfill is spent"
 #define OUTCOME_DETAILS_MAX (32u << 10)
 
 struct outcome {

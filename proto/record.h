@@ -76,6 +76,7 @@ struct record_rare {
     struct record_breaker breaker;           /* kind 0: none */
     struct input_probe probe;                /* connection "": none */
     enum revoke_reason revoked;              /* 0: it is not asked back */
+    enum halted_by halted_by;                /* BACKFILL_STATE with a reason; NOT_HALTED there: a record from before this was kept */
 };
 
 struct record {

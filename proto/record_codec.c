@@ -214,6 +214,7 @@ void record_put_generated(const struct record *r, uint32_t field, struct bf_buf 
     WIRE_SET(&pb, budget_spent, r->budget_spent);
     WIRE_SET(&pb, ahead_us, r->ahead_us);
     WIRE_SET(&pb, revoked, (uint32_t)rare->revoked);
+    WIRE_SET(&pb, halted_by, (uint32_t)rare->halted_by);
     pb.n_numbers = r->n_numbers;
     pb.numbers = (uint64_t *)(uintptr_t)r->numbers;
     if (r->rare)
@@ -377,6 +378,8 @@ static void numbers_from_pb(struct wire_in *in, const Pb__Record *pb, struct rec
         need(in, ret)->low = pb->low;
     if (pb->has_revoked)
         need(in, ret)->revoked = wire_enum(in, "reason to revoke", pb->revoked, 0, REVOKE_PRIORITY);
+    if (pb->has_halted_by)
+        need(in, ret)->halted_by = wire_enum(in, "cause of a halt", pb->halted_by, NOT_HALTED, HALTED_BY_MISSING);
     if (pb->has_bytes) {
         struct record_rare *rare = need(in, ret);
         rare->bytes = wire_bytes(in, "packed instances", pb->bytes, PACKED_MAX_BYTES);

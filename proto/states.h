@@ -20,6 +20,8 @@ enum verdict {              /* what the end of an attempt means for its instance
 };
 /* Of a straggler that is run again elsewhere (coordinator/engine/rerun.h). */
 enum rerun_phase { RERUN_ASKED = 1, RERUN_DUE = 2, RERUN_RUNS = 3 };
+/* What paused a backfill by itself; NOT_HALTED: nothing, or a person did.  MISSING: what it requires was not there when its turn came. */
+enum halted_by { NOT_HALTED = 0, HALTED_BY_CHECK = 1, HALTED_BY_TIMEBOX = 2, HALTED_BY_MISSING = 3 };
 /* Why an attempt that was given ahead, and has not started, is asked back (coordinator/engine/prefetch.c). */
 enum revoke_reason { REVOKE_PAUSED = 1, REVOKE_HELD = 2, REVOKE_AGENT = 3, REVOKE_BREAKER = 4, REVOKE_PRIORITY = 5 };
 enum audit_kind {

@@ -44,14 +44,24 @@ static enum bf_rc apply_stale_report(struct engine *e, const struct record *r)
     return BF_OK;
 }
 
+/* Of a halt from before its cause was kept beside its words: they tell one of a check, and only what has begun has a timebox. */
+static enum halted_by halted_by_words(const struct backfill *b, const char *why)
+{
+    static const char of_check[] = "halted by a check of ";
+    if (strncmp(why, of_check, sizeof of_check - 1) == 0)
+        return HALTED_BY_CHECK;
+    return b->started_us ? HALTED_BY_TIMEBOX : HALTED_BY_MISSING;
+}
+
 static enum bf_rc apply_backfill_state(struct engine *e, const struct record *r, struct bf_error *err)
 {
     const struct record_rare *rare = record_rare(r);
     struct backfill *b = backfill_find(e, r->backfill);
-    bool again = b && b->state == BACKFILL_PAUSED && rare->backfill_state == BACKFILL_PAUSED && !(rare->reason && *rare->reason);
+    const char *why = rare->reason ? rare->reason : "";
+    bool again = b && b->state == BACKFILL_PAUSED && rare->backfill_state == BACKFILL_PAUSED && !*why;
     if (!b || again || !backfill_may_become(b, rare->backfill_state))
         return corrupt(r, "the backfill is unknown, or may not go to this state", err);
-    backfill_set_state(e, b, rare->backfill_state, rare->reason, r->at_us);
+    backfill_set_state(e, b, rare->backfill_state, rare->halted_by || !*why ? rare->halted_by : halted_by_words(b, why), why, r->at_us);
     e->alerts.all = true;
     return BF_OK;
 }

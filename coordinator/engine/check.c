@@ -178,8 +178,8 @@ static bool check_backfill(const struct backfill *b, struct bf_error *err)
     for (uint32_t s = 0; s < b->plan->n_steps; s++)
         if (b->priority[s] > PLAN_LOW)
             return broken(err, "a step has no class", s);
-    if (b->halted && b->state != BACKFILL_PAUSED)
-        return broken(err, "a backfill that a check halted is not paused", b->id);
+    if ((b->halted && b->state != BACKFILL_PAUSED) || !b->halted != !b->halted_by)
+        return broken(err, "a backfill that halted by itself is not paused, or not by what it says", b->id);
     BF_AUTO_FREE struct step_counts *by_step = bf_xcalloc(b->plan->n_steps, sizeof *by_step);
     BF_AUTO_FREE bool *dead = bf_xcalloc(b->topology->n, sizeof *dead);
     BF_AUTO_FREE bool *gate_dead = bf_xcalloc(b->topology->n_gates, sizeof *gate_dead);

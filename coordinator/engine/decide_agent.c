@@ -45,7 +45,7 @@ static void halt(struct decision *d, const struct attempt *a, const struct outco
     plan_partition_key(s->partitions, a->index, key);
     const char *target = out_printf(d->out, "%s%s%s%s", s->name, *key ? "[" : "", key, *key ? "]" : "");
     const char *before = backfill_state_name(b->state);
-    decide_backfill_state(d, b, BACKFILL_PAUSED, out_printf(d->out, HALT_OF_CHECK "%s: %s", target, o->text));
+    decide_backfill_state(d, b, BACKFILL_PAUSED, HALTED_BY_CHECK, out_printf(d->out, "halted by a check of %s: %s", target, o->text));
     audit_note(d, &(struct audit_note){.what = "halt", .target = target, .backfill = b->id, .ref = a->ref, .agent = a->agent,
                                        .text = b->halted, .before = out_printf(d->out, "{\"state\":\"%s\"}", before),
                                        .after = "{\"state\":\"paused\",\"halted\":true}"});
@@ -82,7 +82,7 @@ static const char *spent_text(struct decision *d, const struct backfill *b, cons
 {
     char *text = bf_arena_alloc(&d->out->arena, OUTCOME_TEXT_MAX + 1);
     snprintf(text, OUTCOME_TEXT_MAX + 1,
-             "%.*s%s" OUTCOME_BUDGET_SPENT ", %llu retries, begun or waiting, after %llu first attempts",
+             "%.*s%snot tried again: the retry budget of the backfill is spent, %llu retries, begun or waiting, after %llu first attempts",
              (int)bf_utf8_cut(told, OUTCOME_TEXT_MAX - SPENT_BYTES), told, *told ? "; " : "", (unsigned long long)b->retries,
              (unsigned long long)b->first_attempts);
     return text;

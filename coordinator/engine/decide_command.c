@@ -141,7 +141,7 @@ static struct answer command_pause(struct decision *d, const struct backfill *b)
     if (b->state == BACKFILL_PAUSED)
         return already(d, b);
     const char *before = command_counts(d, b);
-    decide_backfill_state(d, b, BACKFILL_PAUSED, "");
+    decide_backfill_state(d, b, BACKFILL_PAUSED, NOT_HALTED, "");
     return now_is(d, b, before);
 }
 
@@ -152,7 +152,7 @@ static struct answer command_resume(struct decision *d, const struct backfill *b
     if (b->started_us == 0)
         return decide_begin_held(d, b);
     const char *before = command_counts(d, b);
-    decide_backfill_state(d, b, BACKFILL_RUNNING, "");
+    decide_backfill_state(d, b, BACKFILL_RUNNING, NOT_HALTED, "");
     return now_is(d, b, before);
 }
 
@@ -194,7 +194,7 @@ static struct answer command_cancel(struct decision *d, const struct backfill *b
     record_rare_need(r, &d->out->arena)->steer_flags = keep_running ? STEER_KEEP_RUNNING : 0;
     record_emit(d, r);
     if (!again)
-        decide_backfill_state(d, b, BACKFILL_CANCELLED, "");
+        decide_backfill_state(d, b, BACKFILL_CANCELLED, NOT_HALTED, "");
     if (!keep_running)
         kill_open(d, b);
     const char *text = out_printf(d->out, "bf-%u is cancelled", b->id);
@@ -218,7 +218,7 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
     r->backfill = b->id;
     record_emit(d, r);
     if (b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED)
-        decide_backfill_state(d, b, BACKFILL_RUNNING, "");
+        decide_backfill_state(d, b, BACKFILL_RUNNING, NOT_HALTED, "");
     char still[96] = "";
     if (b->state == BACKFILL_PAUSED)
         snprintf(still, sizeof still, "; it is %s: bfctl resume bf-%u lets it go on", backfill_stands(b), b->id);

@@ -16,7 +16,7 @@ enum { BEGINS_PER_TURN_MAX = 4 };
 /* Its turn has come, and something that it requires is missing. */
 static void hold_back(struct decision *d, const struct backfill *b, const char *missing)
 {
-    decide_backfill_state(d, b, BACKFILL_PAUSED, missing);
+    decide_backfill_state(d, b, BACKFILL_PAUSED, HALTED_BY_MISSING, missing);
     audit_note(d, &(struct audit_note){.what = "halt", .target = out_printf(d->out, "bf-%u", b->id), .backfill = b->id, .text = missing,
                                        .before = "{\"state\":\"queued\"}", .after = "{\"state\":\"paused\",\"halted\":true}"});
 }
@@ -114,7 +114,7 @@ void decide_begin(struct decision *d, const struct backfill *b, struct reuse_cou
     note_pools_kept(d, b);
     if (b->reprocess != OP_REPROCESS_ALL)
         take_over(d, b, ret_reuse ? ret_reuse : &ignored);
-    decide_backfill_state(d, b, BACKFILL_RUNNING, "");
+    decide_backfill_state(d, b, BACKFILL_RUNNING, NOT_HALTED, "");
 }
 
 const char *begin_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc)

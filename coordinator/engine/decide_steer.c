@@ -270,7 +270,7 @@ static void carry_out(struct decision *d, const struct input *in, const struct b
         kill_cancelled(d, b);
     if (b->state != BACKFILL_SUCCEEDED && b->state != BACKFILL_PARTLY && b->state != BACKFILL_FAILED)
         return;
-    decide_backfill_state(d, b, BACKFILL_RUNNING, "");
+    decide_backfill_state(d, b, BACKFILL_RUNNING, NOT_HALTED, "");
 }
 
 const char *again_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc)

@@ -31,13 +31,13 @@ static void end(struct decision *d, const struct backfill *b)
     const char *text = out_printf(d->out, "its timebox of %s is over", limit);
     emit(d, b, b->timebox_at_ms, true);
     if (b->plan->timebox_then == PLAN_END_PAUSE && !b->halted) {
-        decide_backfill_state(d, b, BACKFILL_PAUSED, text);
+        decide_backfill_state(d, b, BACKFILL_PAUSED, HALTED_BY_TIMEBOX, text);
         note(d, b, "halt", text, before, "{\"state\":\"paused\",\"halted\":true}");
     } else if (b->plan->timebox_then == PLAN_END_CANCEL) {
         struct record *r = record_begin(d, RECORD_CANCELLED);
         r->backfill = b->id;
         record_emit(d, r);
-        decide_backfill_state(d, b, BACKFILL_CANCELLED, "");
+        decide_backfill_state(d, b, BACKFILL_CANCELLED, NOT_HALTED, "");
         kill_open(d, b);
         note(d, b, "timebox", text, before, "{\"state\":\"cancelled\"}");
     }

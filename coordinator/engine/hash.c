@@ -136,6 +136,7 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     put_time(h, b->started_us);
     put_time(h, b->finished_us);
     put_text(h, b->halted ? b->halted : "");
+    bf_buf_put_u8(&h->buf, (uint8_t)b->halted_by);
     bf_buf_put(&h->buf, b->priority, b->plan->n_steps);
     limits_hash_typical(b, &h->buf);
     for (int i = 0; i < INSTANCE_STATE_COUNT; i++)

@@ -190,10 +190,11 @@ static bool is_end(const struct backfill *b)
 
 const char *backfill_stands(const struct backfill *b)
 {
-    return engine_halted_by(b->halted, b->started_us) == HALTED_BY_CHECK ? "halted by a check" : "paused";
+    return b->halted_by == HALTED_BY_CHECK ? "halted by a check" : "paused";
 }
 
-void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, const char *halted, int64_t at_us)
+void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, enum halted_by by, const char *halted,
+                        int64_t at_us)
 {
     assert(backfill_may_become(b, next));
     bool was_over = backfill_finished(b);
@@ -202,6 +203,7 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
     b->state = next;
     free(b->halted);
     b->halted = next == BACKFILL_PAUSED && halted && *halted ? bf_xstrdup(halted) : NULL;
+    b->halted_by = b->halted ? by : NOT_HALTED;
     if (next == BACKFILL_RUNNING && b->started_us == 0)
         b->started_us = at_us;
     b->finished_us = is_end(b) ? at_us : 0;

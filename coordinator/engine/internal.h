@@ -58,8 +58,9 @@ void instance_forget_reuse(struct backfill *b, uint32_t number);
 /* Keeps the counts of a backfill, and the ready queue: what is held is not in it. */
 void instance_set_flags(struct engine *e, struct backfill *b, uint32_t number, uint8_t flags);
 bool backfill_may_become(const struct backfill *b, enum backfill_state next);
-/* halted: why, when a check pauses it; else NULL or "". */
-void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, const char *halted, int64_t at_us);
+/* halted: why, when it is paused by itself; else NULL or "", and by is NOT_HALTED. */
+void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, enum halted_by by, const char *halted,
+                        int64_t at_us);
 bool backfill_finished(const struct backfill *b);
 /* "halted by a check" or "paused", of a paused one. */
 const char *backfill_stands(const struct backfill *b);

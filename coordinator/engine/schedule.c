@@ -213,13 +213,15 @@ static enum backfill_state end_state(const struct backfill *b)
     return done > 0 ? BACKFILL_PARTLY : BACKFILL_FAILED;
 }
 
-void decide_backfill_state(struct decision *d, const struct backfill *b, enum backfill_state state, const char *reason)
+void decide_backfill_state(struct decision *d, const struct backfill *b, enum backfill_state state, enum halted_by by,
+                           const char *reason)
 {
     bool was_over = backfill_finished(b);
     struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
     struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->backfill = b->id;
     rare->backfill_state = state;
+    rare->halted_by = by;
     rare->reason = reason;
     record_emit(d, r);
     if (backfill_finished(b) != was_over && b->started_us != 0)
@@ -232,8 +234,8 @@ void decide_backfill_ends(struct decision *d)
     for (size_t i = e->live.n; i-- > 0;) {       /* backwards: an end takes its entry out */
         const struct backfill *b = e->backfills.at[e->live.at[i] - 1];
         if (is_over(b))
-            decide_backfill_state(d, b, end_state(b), "");
+            decide_backfill_state(d, b, end_state(b), NOT_HALTED, "");
         else if (b->state == BACKFILL_CANCELLED && b->open == 0)
-            decide_backfill_state(d, b, BACKFILL_CANCELLED, "");
+            decide_backfill_state(d, b, BACKFILL_CANCELLED, NOT_HALTED, "");
     }
 }

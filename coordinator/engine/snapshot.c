@@ -139,8 +139,10 @@ static void add_states(const struct backfill *b, struct engine_out *out)
     if (b->state == BACKFILL_RUNNING || b->state == BACKFILL_QUEUED)
         return;
     add_state(b, b->state, b->finished_us ? b->finished_us : b->started_us, out);
-    if (b->halted)
+    if (b->halted) {
         out->records[out->n_records - 1].rare->reason = bf_arena_strdup(&out->arena, b->halted);
+        out->records[out->n_records - 1].rare->halted_by = b->halted_by;
+    }
 }
 
 static void add_timebox(const struct backfill *b, struct engine_out *out)

@@ -73,7 +73,8 @@ struct backfill {
     const char *actor, *reason, *from, *to;
     struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
-    char *halted;                                /* owned; why a check paused it; NULL: no check did.  Only while it is paused */
+    char *halted;                                /* owned; why it was paused by itself; NULL: it was not.  Only while it is paused */
+    enum halted_by halted_by;                    /* NOT_HALTED exactly while halted is NULL */
     struct instance *instances;                  /* by number (topology) */
     struct instance_usage *usage;                /* by number */
     uint32_t *origin;                            /* by number: the backfill that did what is reused; NULL: nothing is */

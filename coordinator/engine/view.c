@@ -72,23 +72,6 @@ uint32_t engine_next_backfill(const struct engine *e, uint32_t after)
     return after < e->backfills.n ? after + 1 : 0;
 }
 
-uint32_t engine_next_running(const struct engine *e, uint32_t after)
-{
-    for (size_t i = 0; i < e->live.n; i++)
-        if (e->live.at[i] > after && backfill_find(e, e->live.at[i])->state == BACKFILL_RUNNING)
-            return e->live.at[i];
-    return 0;
-}
-
-enum halted_by engine_halted_by(const char *halted, int64_t started_us)
-{
-    if (!halted)
-        return NOT_HALTED;
-    if (strncmp(halted, HALT_OF_CHECK, strlen(HALT_OF_CHECK)) == 0)
-        return HALTED_BY_CHECK;
-    return started_us ? HALTED_BY_TIMEBOX : HALTED_BY_MISSING;
-}
-
 uint32_t engine_next_live(const struct engine *e, uint32_t after)
 {
     for (size_t i = 0; i < e->live.n; i++)
@@ -106,7 +89,8 @@ bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *
         .id = b->id, .plan = b->plan, .state = b->state, .backward = b->backward, .actor = b->actor, .reason = b->reason,
         .from = b->from, .to = b->to, .params = b->params, .n_params = b->n_params, .created_us = b->created_us,
         .started_us = b->started_us,
-        .finished_us = b->finished_us, .halted = b->halted, .timebox_at_ms = b->timebox_at_ms, .timebox_over = b->timebox_over,
+        .finished_us = b->finished_us, .halted = b->halted, .halted_by = b->halted_by, .timebox_at_ms = b->timebox_at_ms,
+        .timebox_over = b->timebox_over,
         .upstream_failed = b->upstream_failed, .held = b->held,
         .stale = b->stale, .open_attempts = b->open, .reprocess = b->reprocess, .reuse_downstream = b->reuse_downstream,
     };
@@ -144,6 +128,15 @@ bool engine_failure(const struct engine *e, uint32_t backfill, uint32_t step, ui
     *ret = e->failures.at[i].outcome;
     *ret_class = e->failures.at[i].class;
     return true;
+}
+
+bool engine_failure_unretried(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index)
+{
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    uint64_t i = 0;
+    return instance_find(e, backfill, step, index, &b, &number) && bf_map_get(&e->failure_of, instance_key(b, number), &i) &&
+           e->failures.at[i].budget_spent;
 }
 
 uint64_t engine_fenced(const struct engine *e, uint32_t agent, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max)

@@ -43,11 +43,6 @@ struct instance_view {
     enum revoke_reason revoked;              /* …and is asked back; 0: it is not */
 };
 
-/* What paused a backfill by itself; NOT_HALTED: nothing, or a person did. */
-enum halted_by { NOT_HALTED, HALTED_BY_CHECK, HALTED_BY_TIMEBOX, HALTED_BY_MISSING };        /* MISSING: its turn in the queue came */
-#define HALT_OF_CHECK "halted by a check of "        /* how the reason of such a pause begins */
-enum halted_by engine_halted_by(const char *halted, int64_t started_us);       /* as backfill_view has them */
-
 struct backfill_view {
     uint32_t id;
     const struct plan *plan;
@@ -59,6 +54,7 @@ struct backfill_view {
     const char *halted;                      /* why it was paused by itself; NULL: it was not */
     int64_t timebox_at_ms;                   /* engine time at which its timebox is over; 0: it has none, or has not begun */
     bool timebox_over;
+    enum halted_by halted_by;
     enum op_reprocess reprocess;
     bool reuse_downstream;
     uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */

@@ -132,7 +132,8 @@ static enum halted_by halted_by(const struct engine *e, uint32_t backfill)
  *
  *     a step fails                 <- its backfill is halted, where the step's check did it
  *     a backfill ended not whole   <- one of its steps fails
- *     a deadline is missed         <- a step upstream fails; the backfill is halted; no agent may take its work
+ *     a deadline is missed         <- a step upstream fails; the backfill is halted; no agent may take its work, or a pool is too small
+ *                                     for some of it
  *     no agent                     <- an agent was lost
  *     a step will be tried again   <- an agent is lost, where it is lost attempts; a breaker of what it draws on is open
  *     a breaker is open            <- a step that draws on its thing fails for good
@@ -143,7 +144,7 @@ static bool follows(const struct engine *e, const struct alert_fact *a, const st
 {
     bool same = a->backfill == cause->backfill && a->backfill != 0;
     switch (a->kind) {
-    case ALERT_STEP: return same && cause->kind == ALERT_HALTED ? is_halt(a) && halted_by(e, a->backfill) == HALTED_BY_CHECK
+    case ALERT_STEP: return same && cause->kind == ALERT_HALTED ? is_halt(a) && backfill_find(e, a->backfill)->halted_by == HALTED_BY_CHECK
                                                                 : !for_good(e, a) && is_tried_again_after(e, a, cause);
     case ALERT_ENDED: return same && cause->kind == ALERT_STEP;
     case ALERT_DEADLINE: return (same && (cause->kind == ALERT_HALTED || cause->kind == ALERT_NO_AGENT)) ||

@@ -89,12 +89,3 @@ void engine_pool_waiting(const struct engine *e, size_t i, struct pool_waiting_v
         ret->ready += draws_on(&e->draws.at[d->needs.draw], i) ? ready_of(e, d) : 0;
     }
 }
-
-bool engine_failure_unretried(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index)
-{
-    struct backfill *b = NULL;
-    uint32_t number = 0;
-    uint64_t i = 0;
-    return instance_find(e, backfill, step, index, &b, &number) && bf_map_get(&e->failure_of, instance_key(b, number), &i) &&
-           e->failures.at[i].budget_spent;
-}

@@ -581,14 +581,16 @@ void fx_recovers(const struct fx *f)
     engine_free(e);
 }
 
-void fx_recovers_both(struct fx *f)
+static void recovers_from_snapshot(struct fx *f, bool tells_halted_by)
 {
     struct bf_error err = {0};
     struct engine_out out = {0};
     struct engine *s = fx_fresh(f);
-    fx_recovers(f);
     engine_snapshot_begin(f->e);
     while (engine_snapshot_next(f->e, &out)) {
+        for (size_t i = 0; i < out.n_records && !tells_halted_by; i++)
+            if (out.records[i].rare)
+                out.records[i].rare->halted_by = NOT_HALTED;
         fx_apply_encoded(s, out.records, out.n_records);
         engine_out_clear(&out);
     }
@@ -597,6 +599,18 @@ void fx_recovers_both(struct fx *f)
     cr_assert(engine_check(s, true, &err), "%s", err.text);
     engine_out_free(&out);
     engine_free(s);
+}
+
+void fx_recovers_both(struct fx *f)
+{
+    fx_recovers(f);
+    recovers_from_snapshot(f, true);
+}
+
+void fx_halted_by(struct fx *f, uint32_t backfill, enum halted_by by)
+{
+    cr_assert_eq(fx_backfill(f, backfill).halted_by, by);
+    recovers_from_snapshot(f, false);
 }
 
 /* ---- chaos ---- */

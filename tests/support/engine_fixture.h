@@ -112,6 +112,8 @@ bool fx_same_state(const struct engine *a, const struct engine *b);
 /* From its journal another engine comes to the same state, and its checks hold there; fails else. */
 void fx_recovers(const struct fx *f);
 void fx_recovers_both(struct fx *f);                      /* and from a snapshot */
+/* It is halted by this, and a snapshot from before records said so comes to the same. */
+void fx_halted_by(struct fx *f, uint32_t backfill, enum halted_by by);
 
 /* ---- chaos: random turns of a small fleet ---- */
 struct chaos {

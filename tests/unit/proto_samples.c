@@ -309,6 +309,7 @@ static void sample_rare(struct sampler *s, struct record_rare *x, enum record_ki
     x->audit = (enum audit_kind)(1 + below(s, AUDIT_SERVICE));
     x->probe = loads(s);
     x->revoked = (enum revoke_reason)(1 + below(s, REVOKE_PRIORITY));
+    x->halted_by = (enum halted_by)below(s, HALTED_BY_MISSING + 1);
     if (s->full || kind == RECORD_AGENT_JOINED)
         x->hello = sample_hello(s);
     fill(s, x->key, sizeof x->key);
@@ -479,6 +480,7 @@ static const char *limit_differs(const struct pool_limit *a, const struct pool_l
 static const char *rare_differs(const struct record_rare *a, const struct record_rare *b)
 {
     SAME(edge); SAME(gate); SAME(upto); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward); SAME(revoked);
+    SAME(halted_by);
     if (!pool_budget_same(&a->pool, &b->pool))
         return "pool";
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);

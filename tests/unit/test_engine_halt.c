@@ -87,6 +87,8 @@ Test(engine_halt, a_halt_pauses_lets_run_and_grants_nothing_until_resume)
     struct backfill_view b = fx_backfill(&f, 1);
     cr_assert_eq(b.state, BACKFILL_PAUSED);
     cr_assert_str_eq(b.halted, why);
+    cr_assert_eq(record_rare(fx_record(&f, RECORD_BACKFILL_STATE, 0))->halted_by, HALTED_BY_CHECK);
+    fx_halted_by(&f, 1, HALTED_BY_CHECK);
     cr_assert_eq(b.open_attempts, 1u, "what runs goes on");
     struct blocker blockers[4];
     cr_assert_eq(engine_why(f.e, 1, 0, 2, blockers, 4), 1u);

@@ -211,6 +211,7 @@ Test(engine_queue, what_is_missing_outside_pauses_it_when_its_turn_comes)
     cr_assert_not_null(b.halted);
     cr_assert_not_null(strstr(b.halted, "2024-01-02, failed in bf-1") ? b.halted : strstr(b.halted, "failed in bf-1"), "%s", b.halted);
     cr_assert_eq(state(&f, 3), BACKFILL_QUEUED, "it keeps its place");
+    fx_halted_by(&f, 2, HALTED_BY_MISSING);
     recovered(&f);
     const struct effect *reply = fx_ask(&f, OP_RESUME, 2);
     cr_assert(reply->rc == BF_CONFLICT && strstr(reply->text, "failed in bf-1"), "%s", reply->text);

@@ -52,6 +52,7 @@ Test(engine_timebox, a_pause_lets_what_runs_end_and_starts_nothing_more)
     struct backfill_view b = fx_backfill(&f, 1);
     cr_assert(b.state == BACKFILL_PAUSED && b.timebox_over);
     cr_assert_str_eq(b.halted, "its timebox of 1m is over");
+    fx_halted_by(&f, 1, HALTED_BY_TIMEBOX);
     cr_assert_eq(fx_count_effects(&f, EFFECT_KILL), 0u);
     cr_assert_eq(fx_count_records(&f, RECORD_AUDIT), 1u);
     fx_ended(&f, &a, fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
