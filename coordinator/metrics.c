@@ -236,7 +236,7 @@ static void write_limits(struct writer *w)
 
 /* ---- probes ---- */
 
-struct probed { const char *connection; const struct plan_probe *probe; };
+struct probed { const char *connection; struct probe_asked asked; };
 struct all_probed { struct probed at[METRICS_PROBES_MAX]; size_t n; };
 
 static void add_probed(const struct engine *e, uint32_t backfill, struct all_probed *ret)
@@ -247,16 +247,13 @@ static void add_probed(const struct engine *e, uint32_t backfill, struct all_pro
         bool known = !c->probe || ret->n == METRICS_PROBES_MAX || !engine_probe_is_wanted(e, c->name);
         for (size_t k = 0; k < ret->n && !known; k++)
             known = strcmp(ret->at[k].connection, c->name) == 0;
-        if (!known)
-            ret->at[ret->n++] = (struct probed){c->name, c->probe};
+        if (!known && engine_probe_asked(e, c->name, &ret->at[ret->n].asked))
+            ret->at[ret->n++].connection = c->name;
     }
 }
 
-/* Of backfills that run the oldest says what is measured; else one that is paused, and whose probe goes on. */
 static void find_probed(const struct engine *e, struct all_probed *ret)
 {
-    for (uint32_t id = 0; (id = engine_next_running(e, id)) != 0;)
-        add_probed(e, id, ret);
     for (uint32_t id = 0; (id = engine_next_live(e, id)) != 0;)
         add_probed(e, id, ret);
 }
@@ -279,8 +276,8 @@ static void write_probes(struct writer *w)
             bool known = engine_probe(w->m->engine, p->connection, &read) && read.readable;
             if (k == 0)
                 labelled(w, name, "connection", p->connection, known);
-            else if (known && (k == 3 || p->probe->value == (k == 2)))
-                labelled_part(w, name, "connection", p->connection, read.value_us, k == 3 ? p->probe->target : 1000000);
+            else if (known && (k == 3 || p->asked.probe.value == (k == 2)))
+                labelled_part(w, name, "connection", p->connection, read.value_us, k == 3 ? p->asked.probe.target : 1000000);
         }
     }
 }

@@ -18,7 +18,7 @@ struct excluded { uint32_t agent; int64_t until_ms; bool refused; };
 
 struct row {
     char *connection;
-    uint32_t backfill, index;                    /* whose plan says it, and where */
+    struct probe_asked asked;                    /* backfill 0: not known yet */
     uint64_t id;                                 /* of this giving; 0: nobody has it */
     uint32_t agent;
     uint64_t incarnation;
@@ -69,21 +69,16 @@ void probes_free(struct probes *p)
     free(p);
 }
 
-static const struct plan *plan_of(const struct turns *t, const struct row *r)
+static const struct plan *plan_of(const struct turns *t, const struct probe_asked *asked)
 {
     struct backfill_view b;
-    return engine_backfill(t->engine, r->backfill, &b) ? b.plan : NULL;
-}
-
-static const struct plan_probe *probe_of(const struct turns *t, const struct row *r)
-{
-    return plan_of(t, r)->connections[r->index].probe;
+    return engine_backfill(t->engine, asked->backfill, &b) ? b.plan : NULL;
 }
 
 /* An agent that is alive has spoken by then: its next canary begins within `every`, and is given up after its patience. */
-static int64_t silence_ms(const struct turns *t, const struct row *r)
+static int64_t silence_ms(const struct row *r)
 {
-    const struct plan_probe *p = probe_of(t, r);
+    const struct plan_probe *p = &r->asked.probe;
     int64_t patience_ms = plan_probe_patience_ms(p);
     return p->every_ms + (patience_ms > p->every_ms ? patience_ms : p->every_ms) + PROBE_GRACE_MS;
 }
@@ -108,7 +103,7 @@ static void read_one(struct turns *t, struct row *r, const struct probe_reading 
     turn_input_rare(t, in)->probe = (struct input_probe){bf_arena_strdup(&t->gathered.arena, r->connection), reading->readable,
                                                          reading->value_us, bf_arena_strdup(&t->gathered.arena, reading->why)};
     keep(r, now_ms, reading->readable, reading->value_us);
-    r->due_ms = now_ms + silence_ms(t, r);
+    r->due_ms = now_ms + silence_ms(r);
     r->failures = reading->readable ? 0 : r->failures + 1;
     if (r->failures >= PROBE_FAILURES_MAX)
         t->probes->look = true;
@@ -143,7 +138,7 @@ void probes_heard(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct
             struct row *r = &t->probes->rows.at[k];
             bool current = r->id != 0 && r->id == reading->id && r->agent == peer->agent && r->incarnation == msg->incarnation;
             /* One that tells more often than it was asked to is heard as often as it was asked to. */
-            if (!current || (r->answered_ms != INT64_MIN && now_ms - r->answered_ms < probe_of(t, r)->every_ms / 2))
+            if (!current || (r->answered_ms != INT64_MIN && now_ms - r->answered_ms < r->asked.probe.every_ms / 2))
                 continue;
             r->quiet_since_ms = r->answered_ms = now_ms;
             read_one(t, r, reading, peer->agent, now_ms);
@@ -198,10 +193,10 @@ static bool has_labels(const struct agent_hello *hello, const struct plan_step *
 /* One that may run a step of the connection; where only programs and calls use it, any. */
 static bool fits(const struct turns *t, const struct row *r, const struct agent_hello *hello)
 {
-    const struct plan *p = plan_of(t, r);
+    const struct plan *p = plan_of(t, &r->asked);
     bool used = false;
     for (size_t i = 0; i < p->n_steps; i++) {
-        if (p->steps[i].connection != r->index)
+        if (p->steps[i].connection != r->asked.index)
             continue;
         used = true;
         if (has_labels(hello, &p->steps[i]))
@@ -301,36 +296,37 @@ static struct row *row_need(struct probes *p, const char *connection, int64_t no
 }
 
 /* What an agent is told of both, but for the id. */
-static bool same_probe(const struct plan *a, uint32_t x, const struct plan *b, uint32_t y)
+static bool same_probe(const struct turns *t, const struct probe_asked *a, const struct probe_asked *b)
 {
-    const struct plan_probe *p = a->connections[x].probe, *q = b->connections[y].probe;
+    const struct plan_probe *p = &a->probe, *q = &b->probe;
+    const struct plan_connection *x = &plan_of(t, a)->connections[a->index], *y = &plan_of(t, b)->connections[b->index];
     bool same = p->kind == q->kind && p->every_ms == q->every_ms && p->n_argv == q->n_argv &&
-                plan_probe_patience_ms(p) == plan_probe_patience_ms(q) && strcmp(a->connections[x].odbc, b->connections[y].odbc) == 0;
+                plan_probe_patience_ms(p) == plan_probe_patience_ms(q) && strcmp(x->odbc, y->odbc) == 0;
     for (size_t i = 0; same && i < p->n_argv; i++)
         same = strcmp(p->argv[i], q->argv[i]) == 0;
     struct bf_buf one = {0}, two = {0};
-    plan_probe_spec(a, x, &one);
-    plan_probe_spec(b, y, &two);
+    plan_probe_spec(x, p, &one);
+    plan_probe_spec(y, q, &two);
     same = same && p->value == q->value && strcmp(bf_buf_cstr(&one), bf_buf_cstr(&two)) == 0;
     bf_buf_free(&one);
     bf_buf_free(&two);
     return same;
 }
 
-static void need(struct turns *t, const struct backfill_view *b, uint32_t index, int64_t now_ms)
+static void need(struct turns *t, const char *connection, int64_t now_ms)
 {
-    struct row *r = row_need(t->probes, b->plan->connections[index].name, now_ms);
-    if (r->needed)
-        return;                                  /* an older backfill says what it is */
-    bool fresh = r->backfill == 0, same = !fresh && same_probe(plan_of(t, r), r->index, b->plan, index);
+    struct probe_asked asked;
+    if (!engine_probe_asked(t->engine, connection, &asked))
+        return;
+    struct row *r = row_need(t->probes, connection, now_ms);
+    bool fresh = r->asked.backfill == 0, same = !fresh && same_probe(t, &r->asked, &asked);
     r->needed = true;
-    r->backfill = b->id;
-    r->index = index;
+    r->asked = asked;
     if (!same)
         take_back(t->probes, r);
     /* Whatever changes, silence is counted on. */
-    if (fresh || now_ms + silence_ms(t, r) < r->due_ms)
-        r->due_ms = now_ms + silence_ms(t, r);
+    if (fresh || now_ms + silence_ms(r) < r->due_ms)
+        r->due_ms = now_ms + silence_ms(r);
 }
 
 /* Of one that does not run.  Asked about once, whatever number of them has it. */
@@ -350,21 +346,19 @@ static bool is_needed(const struct probes *p, const char *connection)
     return r && r->needed;
 }
 
-/* Those that run come first; what one that does not says counts where the probe is wanted nevertheless. */
+/* Those that run come first: what one that does not says counts where the probe is wanted nevertheless. */
 static void find_needed(struct turns *t, int64_t now_ms)
 {
     struct backfill_view b;
     bf_vec_clear(&t->probes->held);
-    for (uint32_t id = 0; (id = engine_next_running(t->engine, id)) != 0;)
-        for (uint32_t k = 0; engine_backfill(t->engine, id, &b) && k < b.plan->n_connections; k++)
-            if (b.plan->connections[k].probe)
-                need(t, &b, k, now_ms);
-    for (uint32_t id = 0; (id = engine_next_live(t->engine, id)) != 0;)
-        for (uint32_t k = 0; engine_backfill(t->engine, id, &b) && b.state != BACKFILL_RUNNING && k < b.plan->n_connections; k++) {
-            const struct plan_connection *c = &b.plan->connections[k];
-            if (c->probe && !is_needed(t->probes, c->name) && held_is_wanted(t, c->name))
-                need(t, &b, k, now_ms);
-        }
+    for (int runs = 1; runs >= 0; runs--)
+        for (uint32_t id = 0; (id = engine_next_live(t->engine, id)) != 0;)
+            for (uint32_t k = 0; engine_backfill(t->engine, id, &b) && (b.state == BACKFILL_RUNNING) == runs && k < b.plan->n_connections;
+                 k++) {
+                const struct plan_connection *c = &b.plan->connections[k];
+                if (c->probe && !is_needed(t->probes, c->name) && (runs || held_is_wanted(t, c->name)))
+                    need(t, c->name, now_ms);
+            }
 }
 
 static void look(struct turns *t, int64_t now_ms)
@@ -396,19 +390,19 @@ static void look(struct turns *t, int64_t now_ms)
 
 static void order_of(const struct turns *t, const struct row *r, struct bf_arena *arena, struct probe_order *ret)
 {
-    const struct plan *plan = plan_of(t, r);
-    const struct plan_connection *c = &plan->connections[r->index];
+    const struct plan_connection *c = &plan_of(t, &r->asked)->connections[r->asked.index];
+    const struct plan_probe *p = &r->asked.probe;
     static const enum probe_kind kinds[] = {[PLAN_PROBE_SQL] = PROBE_SQL, [PLAN_PROBE_RUN] = PROBE_RUN, [PLAN_PROBE_HTTP] = PROBE_HTTP};
     struct bf_buf spec = {0};
-    plan_probe_spec(plan, r->index, &spec);
-    *ret = (struct probe_order){.id = r->id, .connection = r->connection, .kind = kinds[c->probe->kind], .value = c->probe->value,
-                                .every_ms = c->probe->every_ms, .limit_ms = plan_probe_patience_ms(c->probe),
-                                .spec = bf_arena_strndup(arena, bf_buf_cstr(&spec), spec.len), .n_argv = c->probe->n_argv};
+    plan_probe_spec(c, p, &spec);
+    *ret = (struct probe_order){.id = r->id, .connection = r->connection, .kind = kinds[p->kind], .value = p->value,
+                                .every_ms = p->every_ms, .limit_ms = plan_probe_patience_ms(p),
+                                .spec = bf_arena_strndup(arena, bf_buf_cstr(&spec), spec.len), .n_argv = p->n_argv};
     bf_buf_free(&spec);
-    ret->argv = bf_arena_alloc(arena, (c->probe->n_argv + 1) * sizeof *ret->argv);
-    for (size_t i = 0; i < c->probe->n_argv; i++)
-        ret->argv[i] = c->probe->argv[i];
-    if (c->probe->kind != PLAN_PROBE_SQL)
+    ret->argv = bf_arena_alloc(arena, (p->n_argv + 1) * sizeof *ret->argv);
+    for (size_t i = 0; i < p->n_argv; i++)
+        ret->argv[i] = p->argv[i];
+    if (p->kind != PLAN_PROBE_SQL)
         return;
     ret->n_refs = 1;
     ret->refs = bf_arena_alloc(arena, sizeof *ret->refs);
@@ -508,7 +502,7 @@ bool turn_probe(const struct turns *t, const char *connection, int64_t now_ms, s
         const struct row *r = &t->probes->rows.at[i];
         if (strcmp(r->connection, connection) != 0)
             continue;
-        *ret = (struct turn_probe){.backfill = r->backfill, .agent = r->agent, .p50_us = -1, .p95_us = -1};
+        *ret = (struct turn_probe){.backfill = r->asked.backfill, .agent = r->agent, .p50_us = -1, .p95_us = -1};
         BF_AUTO_FREE int64_t *values = bf_xcalloc(r->kept.n + 1, sizeof *values);
         for (size_t k = 0; k < r->kept.n; k++) {
             if (r->kept.at[k].at_ms <= now_ms - PROBE_WINDOW_MS)

@@ -35,32 +35,34 @@ static void put_last(const struct view_source *v, json_t *j, const struct plan_p
     json_object_set_new(j, "why", view_string(last && !last->readable ? last->why : NULL));
 }
 
-static void put_process(const struct view_source *v, json_t *j, const struct plan_connection *c)
+static void put_process(const struct view_source *v, json_t *j, const char *connection, const struct plan_probe *probe)
 {
     struct turn_probe now = {.p50_us = -1, .p95_us = -1};
     struct agent_view agent;
-    bool asked = v->turns && turn_probe(v->turns, c->name, v->engine_ms, &now) && now.agent && engine_agent(v->engine, now.agent, &agent);
+    bool asked = v->turns && turn_probe(v->turns, connection, v->engine_ms, &now) && now.agent &&
+                 engine_agent(v->engine, now.agent, &agent);
     json_object_set_new(j, "agent", view_string(asked ? agent.hello->name : NULL));
-    json_object_set_new(j, "p50", now.p50_us < 0 ? json_null() : amount(c->probe, now.p50_us));
-    json_object_set_new(j, "p95", now.p95_us < 0 ? json_null() : amount(c->probe, now.p95_us));
+    json_object_set_new(j, "p50", now.p50_us < 0 ? json_null() : amount(probe, now.p50_us));
+    json_object_set_new(j, "p95", now.p95_us < 0 ? json_null() : amount(probe, now.p95_us));
     json_object_set_new(j, "readable", json_integer(now.readable));
     json_object_set_new(j, "unreadable", json_integer(now.unreadable));
 }
 
-static json_t *row(const struct view_source *v, const struct backfill_view *b, const struct plan_connection *c)
+static json_t *row(const struct view_source *v, const char *connection, const struct probe_asked *asked)
 {
     json_t *j = json_object();
     struct probe_view last;
-    json_object_set_new(j, "name", view_string(c->name));
-    json_object_set_new(j, "backfill", view_string(view_backfill_id(b->id).text));
-    json_object_set_new(j, "kind", view_string(plan_probe_kind_name(c->probe->kind)));
-    json_object_set_new(j, "measure", view_string(c->probe->value ? "value" : "elapsed"));
-    json_object_set_new(j, "unit", view_string(c->probe->value ? "" : "ms"));
-    json_object_set_new(j, "every_ms", json_integer(c->probe->every_ms));
-    json_object_set_new(j, "target", amount(c->probe, c->probe->target));
-    json_object_set_new(j, "limit", amount(c->probe, c->probe->limit));
-    put_last(v, j, c->probe, engine_probe(v->engine, c->name, &last) ? &last : NULL);
-    put_process(v, j, c);
+    const struct plan_probe *p = &asked->probe;
+    json_object_set_new(j, "name", view_string(connection));
+    json_object_set_new(j, "backfill", view_string(view_backfill_id(asked->backfill).text));
+    json_object_set_new(j, "kind", view_string(plan_probe_kind_name(p->kind)));
+    json_object_set_new(j, "measure", view_string(p->value ? "value" : "elapsed"));
+    json_object_set_new(j, "unit", view_string(p->value ? "" : "ms"));
+    json_object_set_new(j, "every_ms", json_integer(p->every_ms));
+    json_object_set_new(j, "target", amount(p, p->target));
+    json_object_set_new(j, "limit", amount(p, p->limit));
+    put_last(v, j, p, engine_probe(v->engine, connection, &last) ? &last : NULL);
+    put_process(v, j, connection, p);
     return j;
 }
 
@@ -78,8 +80,10 @@ static void add_rows(const struct view_source *v, const struct backfill_view *b,
 {
     for (size_t k = 0; k < b->plan->n_connections; k++) {
         const struct plan_connection *c = &b->plan->connections[k];
-        if (c->probe && engine_probe_is_wanted(v->engine, c->name) && authority_sees(v->who, b->plan->name) && !is_listed(all, c->name))
-            json_array_append_new(all, row(v, b, c));
+        struct probe_asked asked;
+        if (c->probe && engine_probe_is_wanted(v->engine, c->name) && authority_sees(v->who, b->plan->name) && !is_listed(all, c->name) &&
+            engine_probe_asked(v->engine, c->name, &asked))
+            json_array_append_new(all, row(v, c->name, &asked));
     }
 }
 
@@ -90,10 +94,7 @@ enum bf_rc view_probes(const struct view_source *v, const struct op_request *req
     json_t *all = json_array();
     (void)err;
     *ret = json_array();
-    for (uint32_t id = 0; (id = engine_next_running(v->engine, id)) != 0;)
-        if (engine_backfill(v->engine, id, &b))
-            add_rows(v, &b, all);
-    for (uint32_t id = 0; (id = engine_next_live(v->engine, id)) != 0;)      /* one that is paused, and whose probe goes on */
+    for (uint32_t id = 0; (id = engine_next_live(v->engine, id)) != 0;)
         if (engine_backfill(v->engine, id, &b))
             add_rows(v, &b, all);
     for (size_t i = (size_t)req->page_offset; i < json_array_size(all) && seen < limit; i++, seen++)

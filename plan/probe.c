@@ -139,10 +139,8 @@ int64_t plan_probe_patience_ms(const struct plan_probe *probe)
     return ms < PATIENCE_LEAST_MS ? PATIENCE_LEAST_MS : ms > PATIENCE_MOST_MS ? PATIENCE_MOST_MS : ms;
 }
 
-void plan_probe_spec(const struct plan *p, uint32_t connection, struct bf_buf *ret)
+void plan_probe_spec(const struct plan_connection *c, const struct plan_probe *probe, struct bf_buf *ret)
 {
-    const struct plan_connection *c = &p->connections[connection];
-    const struct plan_probe *probe = c->probe;
     if (probe->kind == PLAN_PROBE_RUN)
         return;
     json_t *j = json_object();

@@ -12,8 +12,9 @@
 /* How long one canary may take before it is given up as unreadable: twice the limit where the time is measured, else twice the time
  * between two, and in any case 5 s to 60 s. */
 int64_t plan_probe_patience_ms(const struct plan_probe *probe);
-/* Append what a helper of the agent is told (bf-sql, bf-http), one JSON object; nothing where the probe is a program. */
-void plan_probe_spec(const struct plan *p, uint32_t connection, struct bf_buf *ret);
+/* Append what a helper of the agent is told of the probe of this connection (bf-sql, bf-http), one JSON object; nothing where it is a
+ * program. */
+void plan_probe_spec(const struct plan_connection *c, const struct plan_probe *probe, struct bf_buf *ret);
 const char *plan_probe_kind_name(enum plan_probe_kind kind);      /* "sql", "run", "http" */
 void plan_probe_free(struct plan_probe *probe);                   /* NULL is fine */
 

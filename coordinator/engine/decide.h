@@ -46,8 +46,10 @@ void decide_ready_again(struct decision *d);
 void decide_gates(struct decision *d);
 void decide_grants(struct decision *d);
 void decide_backfill_ends(struct decision *d);
-/* Whatever changes the state of a backfill.  reason: why it is halted, or "".  Where it ends or runs again its pools are looked at. */
-void decide_backfill_state(struct decision *d, const struct backfill *b, enum backfill_state state, enum halted_by by, const char *reason);
+/* Whatever changes the state of a backfill.  by, reason: what halts it by itself, and why; else NOT_HALTED and "".  Where it ends or runs
+ * again its pools are looked at. */
+void decide_backfill_state(struct decision *d, const struct backfill *b, enum backfill_state state, enum halted_by by,
+                           const char *reason);
 /* decide_timebox.c */
 void timebox_decide(struct decision *d);
 void decide_reruns(struct decision *d);          /* rerun.c: stragglers; after decide_alerts(), which knows who straggles */

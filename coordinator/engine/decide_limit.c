@@ -2,8 +2,8 @@
  *
  * Which pools are throttled follows from the backfills that have begun and not ended: a pool is while one of them gives it a throttle.
  * Several on one pool: the lowest floor and the lowest ceiling hold, and the algorithm of the oldest; what a person sets (`bfctl pool set`)
- * holds over both.  The probes of a pool are those of the connections of all steps that draw on it, whosever; of one connection with
- * several settings the strictest of each holds.  What would bring a pool more of them than it can have is refused.
+ * holds over both.  The probes of a pool are those of the connections of all steps that draw on it, whosever; what is asked of one is the
+ * same for every pool (engine_probe_asked()).  What would bring a pool more of them than it can have is refused.
  *
  * A reading is a record when it comes (probes.c), and is taken by the pools of its connection when that is applied (limits.c).  The step of
  * the governor is another, when the turn ends in which the worst probe was read, or one that is worse now: after the grants, when what is
@@ -22,25 +22,17 @@ enum { STEP_MS = 5000 };
 
 struct wanted { struct limit_bounds bounds; struct limit_probe probes[LIMIT_PROBES_MAX]; size_t n_probes; };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static void want_probe(struct wanted *w, const struct plan_connection *c)
+static void want_probe(const struct engine *e, struct wanted *w, const char *connection)
 {
-    const struct plan_probe *p = c->probe;
-    for (size_t i = 0; i < w->n_probes; i++) {
-        struct limit_probe *q = &w->probes[i];
-        if (strcmp(q->connection, c->name) != 0)
-            continue;
-        if (q->value == p->value) {
-            q->every_ms = least(q->every_ms, p->every_ms);
-            q->target = least(q->target, p->target);
-            q->limit = least(q->limit, p->limit);
-        }
+    struct probe_asked asked;
+    for (size_t i = 0; i < w->n_probes; i++)
+        if (strcmp(w->probes[i].connection, connection) == 0)
+            return;
+    if (w->n_probes == LIMIT_PROBES_MAX || !engine_probe_asked(e, connection, &asked))
         return;
-    }
-    if (w->n_probes < LIMIT_PROBES_MAX)
-        w->probes[w->n_probes++] = (struct limit_probe){.connection = c->name, .value = p->value, .every_ms = p->every_ms,
-                                                        .target = p->target, .limit = p->limit, .reading = -1, .why = ""};
+    const struct plan_probe *p = &asked.probe;
+    w->probes[w->n_probes++] = (struct limit_probe){.connection = connection, .value = p->value, .every_ms = p->every_ms,
+                                                    .target = p->target, .limit = p->limit, .reading = -1, .why = ""};
 }
 
 static bool is_probed(const struct plan *p, const struct plan_step *s)
@@ -59,7 +51,7 @@ static void want_for(const struct engine *e, const struct backfill *b, struct wa
         const struct draw *draw = step_draw(e, b, (uint32_t)i);
         for (size_t k = 0; is_probed(plan, s) && k < draw->n; k++)
             if (draw->items[k].dim == DRAW_SLOT)
-                want_probe(&wanted[draw->items[k].pool], &plan->connections[s->connection]);
+                want_probe(e, &wanted[draw->items[k].pool], plan->connections[s->connection].name);
     }
 }
 

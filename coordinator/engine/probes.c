@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/least.h"
 #include "common/mem.h"
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/governor.h"
@@ -36,6 +37,36 @@ bool engine_probe_is_wanted(const struct engine *e, const char *connection)
                 return true;
     }
     return governs_what_is_drawn_on(e, connection);
+}
+
+static void ask(const struct backfill *b, const char *connection, struct probe_asked *ret)
+{
+    for (uint32_t k = 0; b->started_us != 0 && k < b->plan->n_connections; k++) {
+        const struct plan_probe *p = b->plan->connections[k].probe;
+        if (!p || strcmp(b->plan->connections[k].name, connection) != 0)
+            continue;
+        if (ret->backfill == 0)
+            *ret = (struct probe_asked){.backfill = b->id, .index = k, .probe = *p};
+        if (ret->probe.value != p->value)
+            continue;
+        ret->probe.every_ms = bf_least(ret->probe.every_ms, p->every_ms);
+        ret->probe.target = bf_least(ret->probe.target, p->target);
+        ret->probe.limit = bf_least(ret->probe.limit, p->limit);
+    }
+}
+
+bool engine_probe_asked(const struct engine *e, const char *connection, struct probe_asked *ret)
+{
+    struct probe_asked asked = {0};
+    for (int runs = 1; runs >= 0; runs--)
+        for (size_t i = 0; i < e->live.n; i++) {
+            const struct backfill *b = backfill_find(e, e->live.at[i]);
+            if ((b->state == BACKFILL_RUNNING) == runs)
+                ask(b, connection, &asked);
+        }
+    if (asked.backfill)
+        *ret = asked;
+    return asked.backfill != 0;
 }
 
 void decide_probe(struct decision *d, const struct input *in)

@@ -92,12 +92,16 @@ uint32_t engine_latest_backfill(const struct engine *e);                     /* 
 /* @latest: the newest of those that do more than ask (plan_only_asks()); 0: there is none. */
 uint32_t engine_latest_of_work(const struct engine *e);
 bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret);
-uint32_t engine_next_running(const struct engine *e, uint32_t after);        /* the same, of those that run */
-uint32_t engine_next_live(const struct engine *e, uint32_t after);           /* the same, of those that are not over */
+uint32_t engine_next_live(const struct engine *e, uint32_t after);           /* those that are not over, by id; 0 at the end */
 /* Is the probe of this connection to be run: for a backfill that runs, or for what draws on a pool that it governs? */
 bool engine_probe_is_wanted(const struct engine *e, const char *connection);
 uint32_t engine_next_backfill(const struct engine *e, uint32_t after);       /* ids ascending; 0 at the end */
 bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct instance_view *ret);
+/* What is asked of the probe of a connection, which is one warehouse whosever plan names it.  The oldest backfill that runs says what is
+ * measured, else the oldest that has begun and not ended; of all of these that measure the same the shortest `every` and the least `target`
+ * and `limit` hold.  probe: that backfill's, with these figures; its strings are borrowed.  false: nobody asks. */
+struct probe_asked { uint32_t backfill, index; struct plan_probe probe; };   /* index: of the connection in its plan */
+bool engine_probe_asked(const struct engine *e, const char *connection, struct probe_asked *ret);
 /* Last failure of an instance; false when it has none.  Strings borrowed. */
 bool engine_failure(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index,
                     struct outcome *ret, enum failure_class *ret_class);

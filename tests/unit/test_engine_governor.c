@@ -200,6 +200,42 @@ static void reading_of(struct fx *f, const char *connection, int64_t us)
     fx_turn(f);
 }
 
+/* One warehouse whosever plan names it: what one plan asks of its probe holds for the pools of another. */
+static struct plan *asks_more_elsewhere(uint64_t days)
+{
+    struct plan *p = fx_plan();
+    fx_pool(p, "other", 4);
+    fx_days(p, FX_JAN_1, (uint32_t)days);
+    probed_step(p, "wh", "mart.other");
+    p->connections[0].probe->every_ms = 2000;
+    p->connections[0].probe->target = 200000;
+    return fx_plan_done(p);
+}
+
+Test(engine_governor, what_is_asked_of_a_probe_is_the_same_for_all_that_look_at_it)
+{
+    struct fx f;
+    struct probe_asked asked;
+    struct limit_view l;
+    start(&f);
+    cr_assert(engine_probe_asked(f.e, "wh", &asked));
+    cr_assert(asked.backfill == 1 && asked.probe.every_ms == 5000 && asked.probe.target == 500000);
+    cr_assert_eq(fx_create(&f, asks_more_elsewhere, 20), 2u);
+    fx_turn(&f);
+    cr_assert(engine_probe_asked(f.e, "wh", &asked) && engine_limit(f.e, 0, &l) && l.now->n_probes == 1);
+    cr_expect(asked.backfill == 1 && asked.probe.every_ms == 2000 && asked.probe.target == 200000 && asked.probe.limit == 2000000);
+    cr_expect(l.now->probes[0].every_ms == 2000 && l.now->probes[0].target == 200000 && l.now->probes[0].limit == 2000000);
+    fx_ask(&f, OP_PAUSE, 1);
+    fx_turn(&f);
+    cr_assert(engine_probe_asked(f.e, "wh", &asked) && engine_limit(f.e, 0, &l));
+    cr_expect(asked.backfill == 2 && asked.probe.target == 200000 && l.now->probes[0].target == 200000, "that of one that runs is run");
+    fx_ask(&f, OP_CANCEL, 2);
+    f.now_ms += 1000;
+    fx_turn(&f);
+    fx_recovers(&f);
+    fx_done(&f);
+}
+
 /* What the better one says is no news of the worse. */
 Test(engine_governor, of_two_probes_the_worse_one_moves_it)
 {

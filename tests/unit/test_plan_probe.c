@@ -127,14 +127,14 @@ Test(plan_probe, told_to_helpers)
     struct bf_buf b = {0};
     struct compiled c = with_probe("{sql: \"select \\\"a\\\"\", every: 2s, target: 1s, limit: 4s}");
     cr_assert_not_null(c.plan, "%s", bf_buf_cstr(&c.said));
-    plan_probe_spec(c.plan, 0, &b);
+    plan_probe_spec(&c.plan->connections[0], c.plan->connections[0].probe, &b);
     cr_expect_str_eq(bf_buf_cstr(&b), "{\"do\":\"probe\",\"connection\":\"wh\","
                                       "\"probe\":{\"every_ms\":2000,\"limit_ms\":8000,\"value\":false,"
                                       "\"sql\":\"select \\\"a\\\"\"}}");
     compiled_done(&c);
     bf_buf_clear(&b);
     c = with_probe("{run: [a], target: 1s, limit: 4s}");
-    plan_probe_spec(c.plan, 0, &b);
+    plan_probe_spec(&c.plan->connections[0], c.plan->connections[0].probe, &b);
     cr_expect_eq(b.len, 0);
     compiled_done(&c);
     bf_buf_free(&b);

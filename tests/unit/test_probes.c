@@ -18,7 +18,7 @@ static const struct lease_settings lease = {.agent_ms = 10000, .fence_ms = 2000,
 static const char quick[] = PLAN("target: 100ms, limit: 1s"), slow[] = PLAN("target: 10s, limit: 20s");
 
 /* What each agent was told last: how many probes, the id of the first; and how often it was told. */
-struct told { size_t n, times; uint64_t id; };
+struct told { size_t n, times; uint64_t id; int64_t every_ms; };
 struct world { struct turns *turns; const char *plan; int64_t boot_ms; struct told told[AGENTS]; uint64_t nonce; };
 
 static enum bf_rc commit(void *arg, const struct turn_commit *c, struct bf_error *err)
@@ -32,11 +32,11 @@ static void send_agent(void *arg, const uint8_t key[32], const struct agent_msg 
     struct told *t = &((struct world *)arg)->told[key[0]];
     if (msg->kind != AGENT_PROBE)
         return;
-    *t = (struct told){msg->n_probes, t->times + 1, msg->n_probes ? msg->probes[0].id : 0};
+    *t = (struct told){.n = msg->n_probes, .times = t->times + 1, .id = msg->n_probes ? msg->probes[0].id : 0};
     if (msg->n_probes == 0)
         return;
     cr_expect_str_eq(msg->probes[0].connection, "wh");
-    cr_expect_eq(msg->probes[0].every_ms, 5000);
+    t->every_ms = msg->probes[0].every_ms;
     cr_expect_str_eq(msg->probes[0].refs[0].text, "${env:X}", "the reference travels, never its value");
     cr_expect_not_null(strstr(msg->probes[0].spec, "\"sql\":\"select 1\""));
 }
@@ -96,10 +96,10 @@ static void pass(struct world *w, int64_t seconds)
     pass_without(w, seconds, AGENTS);
 }
 
-static void command(struct world *w, enum op_verb verb)
+static void command_as(struct world *w, enum op_verb verb, uint8_t id)
 {
     struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(w->plan), .text_len = strlen(w->plan)};
-    struct op_request req = {.id = {(uint8_t)verb}, .verb = verb, .backfill = verb == OP_CREATE ? 0 : 1, .reason = "",
+    struct op_request req = {.id = {id}, .verb = verb, .backfill = verb == OP_CREATE ? 0 : 1, .reason = "",
                              .from = "", .to = "", .state = "", .name = ""};
     struct bf_buf bundle = {0};
     plan_source_hash(&source, req.plan_hash);
@@ -108,6 +108,11 @@ static void command(struct world *w, enum op_verb verb)
     bf_buf_free(&bundle);
     plan_source_done(&source);
     run_after(w, 1);
+}
+
+static void command(struct world *w, enum op_verb verb)
+{
+    command_as(w, verb, (uint8_t)verb);
 }
 
 static void begin_with(struct world *w, const char *plan)
@@ -136,6 +141,7 @@ Test(probes, one_agent_that_may)
     begin(&w);
     cr_expect_eq(w.told[0].n, 0, "it may run no step of the connection");
     cr_expect_eq(w.told[1].n, 1);
+    cr_expect_eq(w.told[1].every_ms, 5000);
     cr_expect_eq(w.told[2].n, 0);
     read_from(&w, 1, (struct probe_reading){.id = w.told[1].id, .readable = true, .value_us = 700});
     run_after(&w, 10);
@@ -155,6 +161,24 @@ Test(probes, one_agent_that_may)
     command(&w, OP_PAUSE);
     cr_expect_eq(w.told[1].n, 0, "nothing runs any more");
     cr_expect(!turn_probe(w.turns, "wh", 0, &now));
+    turns_free(w.turns);
+}
+
+/* Of one connection the shortest `every` holds, whosever plan says it. */
+Test(probes, it_is_asked_as_often_as_the_plan_that_wants_it_most_often)
+{
+    static const char often[] = "apiVersion: backfill/v1\nkind: Plan\nname: often\nconnections:\n"
+                                "  wh: {odbc: \"${env:X}\", probe: {sql: select 1, every: 2s, target: 1s, limit: 5s}}\n"
+                                "steps:\n  a: {warehouse: {do: test, connection: wh}, agents: {labels: {near: \"yes\"}}}\n";
+    struct world w;
+    begin(&w);
+    uint64_t id = w.told[1].id;
+    w.plan = often;
+    command_as(&w, OP_CREATE, 201);
+    uint8_t who = w.told[1].n ? 1 : 2;
+    cr_expect_eq(w.told[who].n, 1);
+    cr_expect_eq(w.told[who].every_ms, 2000);
+    cr_expect_neq(w.told[who].id, id, "it was given anew");
     turns_free(w.turns);
 }
 
