@@ -43,8 +43,9 @@ static void put_size(const json_t *row, const char *key, struct bf_buf *ret)
 static void put_state(const json_t *row, struct bf_buf *ret)
 {
     const char *from = render_text(row, "reused_from");
-    bf_buf_printf(ret, "%s%s%s%s%s", render_text(row, "state"), json_is_true(json_object_get(row, "held")) ? ", held" : "",
-                  json_is_true(json_object_get(row, "stale")) ? ", stale" : "", *from ? ", of " : "", from);
+    bf_buf_printf(ret, "%s%s%s%s%s%s", render_text(row, "state"), json_is_true(json_object_get(row, "unheard")) ? ", unheard" : "",
+                  json_is_true(json_object_get(row, "held")) ? ", held" : "", json_is_true(json_object_get(row, "stale")) ? ", stale" : "",
+                  *from ? ", of " : "", from);
 }
 
 static void put_took(const json_t *row, struct bf_buf *ret)

@@ -357,7 +357,7 @@ static void write_moves(struct writer *w)
 
 static void write_alerts(struct writer *w)
 {
-    uint64_t n[ALERT_TIMEBOX + 1][ALERT_CRITICAL + 1] = {0}, pending = 0, acked = 0;
+    uint64_t n[ALERT_KIND_MAX + 1][ALERT_CRITICAL + 1] = {0}, pending = 0, acked = 0;
     for (size_t i = 0; i < engine_n_alerts(w->m->engine); i++) {
         const struct alert_fact *a = engine_alert(w->m->engine, i);
         n[a->kind][a->severity] += a->state == ALERT_FIRING;
@@ -365,7 +365,7 @@ static void write_alerts(struct writer *w)
         acked += a->state == ALERT_FIRING && *a->acked_by;
     }
     family(w, "bf_alerts_firing", "gauge", "Alerts that fire, by kind and severity.");
-    for (int k = ALERT_STEP; k <= ALERT_TIMEBOX; k++)
+    for (int k = ALERT_STEP; k <= ALERT_KIND_MAX; k++)
         for (int s = ALERT_WARNING; s <= ALERT_CRITICAL; s++) {
             bf_buf_put_str(w->out, "bf_alerts_firing");
             put_label(w, "{", "kind", alert_kind_name((enum alert_kind)k));

@@ -11,6 +11,8 @@
 
 #define SENTENCE_MAX 700
 
+struct lack_words { char detail[SENTENCE_MAX / 2], remedy[SENTENCE_MAX / 2]; };
+
 bool view_alert_seen(const struct view_source *v, const struct alert_fact *a)
 {
     struct backfill_view b;
@@ -64,6 +66,12 @@ static const char *agent_of(const struct view_source *v, const struct alert_fact
     return a->agent && engine_agent(v->engine, a->agent, &agent) ? agent.hello->name : NULL;
 }
 
+static bool is_back(const struct view_source *v, const struct alert_fact *a)
+{
+    struct agent_view agent;
+    return engine_agent(v->engine, a->agent, &agent) && agent.state != AGENT_LOST;
+}
+
 /* The pattern of a message for people: what varies is left out. */
 static void put_pattern(const char *print, char ret[SENTENCE_MAX])
 {
@@ -77,6 +85,14 @@ static void put_pattern(const char *print, char ret[SENTENCE_MAX])
         print += varies ? token : 1;
     }
     ret[n] = '\0';
+}
+
+/* What a pool has too little of, and the command that gives it more; false: nothing lacks it. */
+static bool lack_tell(const struct view_source *v, const struct alert_more *m, struct lack_words *ret)
+{
+    if (m->members > 0)
+        (void)why_pool_tell(v, &m->lack, ret->detail, sizeof ret->detail, ret->remedy, sizeof ret->remedy);
+    return m->members > 0;
 }
 
 static void say_step(const struct backfill_view *b, const struct alert_fact *a, const struct alert_more *m, const char *text, char *ret)
@@ -126,6 +142,21 @@ static void say_backfill(const struct view_source *v, const struct backfill_view
     }
 }
 
+static void say_pool(const struct view_source *v, const struct alert_fact *a, const struct alert_more *m, char *ret)
+{
+    struct backfill_view b;
+    struct lack_words w;
+    char others[64] = "";
+    if (!lack_tell(v, m, &w) || !engine_backfill(v->engine, m->backfill, &b)) {
+        snprintf(ret, SENTENCE_MAX, "pool %s keeps nothing from beginning any more", a->subject);
+        return;
+    }
+    if (m->backfills > 1)
+        snprintf(others, sizeof others, ", and steps of %" PRIu32 " more backfill%s", m->backfills - 1, m->backfills > 2 ? "s" : "");
+    snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 "%s cannot begin, whatever ends: %s", b.plan->steps[m->step].name, b.id, others,
+             w.detail);
+}
+
 static void say(const struct view_source *v, const struct backfill_view *b, const struct alert_fact *a, const struct alert_more *m,
                 const char *text, char ret[SENTENCE_MAX])
 {
@@ -140,10 +171,15 @@ static void say(const struct view_source *v, const struct backfill_view *b, cons
     case ALERT_TIMEBOX:
     case ALERT_DEADLINE: say_backfill(v, b, a, m, ret); break;
     case ALERT_AGENT_LOST:
-        snprintf(ret, SENTENCE_MAX, "agent %s was lost with work, and has not come back", agent ? agent : "?");
+        if (m->fenced > 0 && is_back(v, a))
+            snprintf(ret, SENTENCE_MAX, "agent %s was lost with work, is back, and does not know how %" PRIu64 " of its step instances "
+                     "ended, which have on_lost: wait_for_fence", agent ? agent : "?", m->fenced);
+        else
+            snprintf(ret, SENTENCE_MAX, "agent %s was lost with work, and has not come back", agent ? agent : "?");
         break;
     case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "the store is short of room: nothing new starts"); break;
     case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "the store is an old copy: nothing starts"); break;
+    case ALERT_POOL: say_pool(v, a, m, ret); break;
     case ALERT_BREAKER:
         snprintf(ret, SENTENCE_MAX, "breaker %s opened and has not closed: nothing that draws on it starts%s%s", a->subject,
                  m->cause ? "; the last failure: " : "", m->cause ? m->cause : "");
@@ -181,9 +217,13 @@ static void let_go_on(const struct backfill_view *b, char *ret)
     }
 }
 
-static void bring_back(const struct alert_more *m, char *ret)
+static void bring_back(const struct view_source *v, const struct alert_fact *a, const struct alert_more *m, char *ret)
 {
     char waits[160] = "";
+    if (m->fenced > 0 && is_back(v, a)) {
+        snprintf(ret, SENTENCE_MAX, "bfctl why of one says what ends it; bfctl steps ID --state running shows them as unheard");
+        return;
+    }
     if (m->fenced > 0)
         snprintf(waits, sizeof waits, "; %" PRIu64 " step instance%s on_lost: wait_for_fence: no other agent takes what this one had until "
                  "it is back", m->fenced, m->fenced == 1 ? " has" : "s have");
@@ -191,9 +231,10 @@ static void bring_back(const struct alert_more *m, char *ret)
 }
 
 /* What an operator can do about it, with the commands. */
-static void what_to_do(const struct backfill_view *b, const struct alert_fact *a, const struct alert_more *m, const char *step,
-                       const struct outcome *o, char ret[SENTENCE_MAX])
+static void what_to_do(const struct view_source *v, const struct backfill_view *b, const struct alert_fact *a,
+                       const struct alert_more *m, const char *step, const struct outcome *o, char ret[SENTENCE_MAX])
 {
+    struct lack_words lack;
     switch (a->kind) {
     case ALERT_STEP: mend_step(v, a, m, step, o, ret); break;
     case ALERT_HALTED: let_go_on(b, ret); break;
@@ -205,12 +246,15 @@ static void what_to_do(const struct backfill_view *b, const struct alert_fact *a
         snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " shows what is left; bfctl priority bf-%" PRIu32 " lets it go first",
                  a->backfill, a->backfill);
         break;
-    case ALERT_AGENT_LOST: bring_back(m, ret); break;
+    case ALERT_AGENT_LOST: bring_back(v, a, m, ret); break;
     case ALERT_NO_AGENT:
         if (m->quarantined)
             snprintf(ret, SENTENCE_MAX, "bfctl agents shows what failed there; bfctl agent release NAME gives one work again");
         else
             snprintf(ret, SENTENCE_MAX, "bfctl agents shows who is there; start an agent with the labels that the steps ask for");
+        break;
+    case ALERT_POOL:
+        snprintf(ret, SENTENCE_MAX, "%s", lack_tell(v, m, &lack) ? lack.remedy : "");
         break;
     case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "raise store_max, or make room on the disk of the store"); break;
     case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "stop, and put the newest store back, or bfctl restore a backup"); break;
@@ -270,7 +314,7 @@ json_t *view_alert(const struct view_source *v, const struct alert_fact *a, cons
     json_t *j = json_object();
     snprintf(id, sizeof id, "al-%" PRIu32, a->id);
     say(v, of_backfill ? &b : NULL, a, m, example ? o.text : a->print, sentence);
-    what_to_do(of_backfill ? &b : NULL, a, m, name ? name : "", example ? &o : NULL, todo);
+    what_to_do(v, of_backfill ? &b : NULL, a, m, name ? name : "", example ? &o : NULL, todo);
     json_object_set_new(j, "id", view_string(id));
     json_object_set_new(j, "kind", view_string(alert_kind_name(a->kind)));
     json_object_set_new(j, "state", view_string(alert_state_name(a->state)));

@@ -25,6 +25,7 @@ static json_t *step_row(const struct view_source *v, const struct backfill_view 
     json_object_set_new(j, "partition", view_string(partition));
     json_object_set_new(j, "state", view_string(view_state_name(i)));
     json_object_set_new(j, "held", json_boolean(i->held));
+    json_object_set_new(j, "unheard", json_boolean(i->unheard));
     json_object_set_new(j, "prefetched", json_boolean(i->prefetched));
     json_object_set_new(j, "stale", json_boolean(i->stale));
     json_object_set_new(j, "run", json_integer(i->run));

@@ -64,11 +64,20 @@ static const char *revoked_words(enum revoke_reason r)
     return "";
 }
 
-/* What may be given to another agent is, when its agent is lost: what is open there waits for its word. */
-static void tell_fenced(const char *name, const char *where, const char *last, char *ret, size_t size)
+/* What may be given to another agent is, when its agent is lost: what is open there waits for its word.  One that is back and cannot say
+ * says it when its host was started anew since. */
+static void tell_unheard(const struct backfill_view *b, const char *name, const struct agent_view *agent, const char *last, char *ret,
+                         size_t size)
 {
-    snprintf(ret, size, "%s was given to %s, which is lost; the step has on_lost: wait_for_fence, so it waits until this agent is back and "
-             "says how it ended. Start the agent on its host again: nothing else ends it%s", name, where, last);
+    const char *where = agent->hello->name;
+    if (agent->state == AGENT_LOST)
+        snprintf(ret, size, "%s was given to %s, which is lost; the step has on_lost: wait_for_fence, so it waits until this agent is back "
+                 "and says how it ended. Start the agent on its host again: nothing else ends it%s", name, where, last);
+    else
+        snprintf(ret, size, "%s was given to %s before that was started anew, and the agent does not know how it ended: it may still run "
+                 "there. The step has on_lost: wait_for_fence, so no agent is given it again. A restart of the host ends it, after which "
+                 "the agent can tell; or, when you know that it is dead, bfctl cancel bf-%" PRIu32 " '%s'%s", name, where, b->id, name,
+                 last);
 }
 
 /* The sentence for an instance that nothing blocks.  told: what its last attempt said of its end, or "". */
@@ -76,7 +85,7 @@ void why_tell_state(const struct view_source *v, const struct backfill_view *b, 
                        const struct instance_view *i, const char *told, char *ret, size_t size)
 {
     char at[BF_TIME_MAX] = "", name[VIEW_NAME_MAX], who[WHY_WHO_MAX], stale[2 * VIEW_NAME_MAX + 96] = "";
-    struct agent_view agent;
+    struct agent_view agent = {0};
     const char *where = i->agent && engine_agent(v->engine, i->agent, &agent) ? agent.hello->name : "an agent";
     const char *last = i->cancelling ? i->goes_on ? "; it is cancelled and goes on to its end" : "; it is cancelled and being killed" : "";
     bool by_hand = i->attempt == 0;
@@ -88,8 +97,8 @@ void why_tell_state(const struct view_source *v, const struct backfill_view *b, 
         view_moment(i->started_us, at);
     if (i->stale)
         tell_stale(v, b, step, index, name, stale, sizeof stale);
-    if ((i->state == INSTANCE_RUNNING || i->state == INSTANCE_ASSIGNED) && engine_fenced(v->engine, i->agent, b->id, step, NULL, 0) > 0) {
-        tell_fenced(name, where, last, ret, size);
+    if (i->unheard) {
+        tell_unheard(b, name, &agent, last, ret, size);
         return;
     }
     switch (i->state) {

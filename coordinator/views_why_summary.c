@@ -218,19 +218,22 @@ static void add_failed(struct summary *s, uint32_t step)
         snprintf(c->act, sizeof c->act, "bfctl retry bf-%" PRIu32, s->b->id);
 }
 
-/* What only an agent that is lost can end, of a step; gives how many there are. */
+/* What only an agent can end that is lost, or back without knowing, of a step; gives how many there are. */
 static uint64_t add_fenced(struct summary *s, uint32_t step)
 {
+    static const char lost[] = "%s is lost, and on_lost: wait_for_fence lets them wait until it is back and says how they ended",
+                      back[] = "%s is back and does not know how they ended, and on_lost: wait_for_fence lets them wait until it does";
     uint64_t all = 0;
     for (uint32_t id = 0; s->b->plan->steps[step].wait_for_fence && (id = engine_next_agent(s->v->engine, id)) != 0;) {
         struct agent_view a;
-        struct view_blocker is = {.kind = "agent_lost", .remedy = "start the agent on its host again: nothing else ends them"};
+        struct view_blocker is = {.kind = "agent_lost"};
         uint32_t index[EXAMPLES_MAX];
         uint64_t n = engine_fenced(s->v->engine, id, s->b->id, step, index, EXAMPLES_MAX);
         if (n == 0 || !engine_agent(s->v->engine, id, &a))
             continue;
-        snprintf(is.detail, sizeof is.detail, "%s is lost, and on_lost: wait_for_fence lets them wait until it is back and says how they "
-                 "ended", a.hello->name);
+        snprintf(is.detail, sizeof is.detail, a.state == AGENT_LOST ? lost : back, a.hello->name);
+        snprintf(is.remedy, sizeof is.remedy, "%s", a.state == AGENT_LOST ? "start the agent on its host again: nothing else ends them"
+                 : "start its host anew, after which the agent can tell; bfctl why of one says more");
         all += n;
         struct cause *c = cause_of(s, &is, NULL, step);
         if (!c)

@@ -18,6 +18,7 @@ const char *alert_kind_name(enum alert_kind k)
     case ALERT_BREAKER: return "breaker_open";
     case ALERT_STRAGGLER: return "straggler";
     case ALERT_TIMEBOX: return "timebox_passed";
+    case ALERT_POOL: return "pool_too_small";
     }
     return "unknown";
 }
@@ -76,7 +77,7 @@ const struct alert_fact *alert_from_pb(struct wire_in *in, const struct Pb__Aler
     *a = (struct alert_fact){.id = pb->id, .next = pb->next, .backfill = pb->backfill, .step = pb->step, .agent = pb->agent,
                              .code = pb->code, .since_ms = pb->since_ms, .since_us = pb->since_us, .fired_us = pb->fired_us,
                              .ended_us = pb->ended_us, .acked_us = pb->acked_us};
-    a->kind = wire_enum(in, "kind of an alert", pb->kind, 0, ALERT_TIMEBOX);
+    a->kind = wire_enum(in, "kind of an alert", pb->kind, 0, ALERT_KIND_MAX);
     a->state = wire_enum(in, "state of an alert", pb->state, 0, ALERT_RESOLVED);
     a->severity = wire_enum(in, "severity of an alert", pb->severity, 0, ALERT_CRITICAL);
     a->failure_class = wire_enum(in, "class of failure", pb->failure_class, FAILURE_NONE, FAILURE_LOST);

@@ -88,6 +88,37 @@ bool alert_no_agent(const struct engine *e, const struct backfill *b)
     return false;
 }
 
+const struct draw_item *alert_lack(const struct engine *e, const struct draw *d, uint32_t pool)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        const struct draw_item *item = &d->items[i];
+        const struct pool *p = &e->pools.at[item->pool];
+        bool slots = item->dim == DRAW_SLOT;
+        enum pool_source source = slots ? p->source : p->dims.at[item->dim].source;
+        if ((item->pool == pool || pool == PLAN_NO_INDEX) && source > POOL_FROM_PLAN &&
+            item->amount > (slots ? p->slots : p->dims.at[item->dim].limit))
+            return item;
+    }
+    return NULL;
+}
+
+bool alert_pool(const struct engine *e, const struct backfill *b, uint32_t pool)
+{
+    for (uint32_t s = 0; b->state == BACKFILL_RUNNING && !plan_only_asks(b->plan) && s < b->plan->n_steps; s++)
+        if (b->n_ready[s] > 0 && alert_lack(e, step_draw(e, b, s), pool))
+            return true;
+    return false;
+}
+
+static bool pool_holds(const struct engine *e, const char *name)
+{
+    uint32_t pool = pool_find(e, name);
+    for (size_t i = 0; pool != PLAN_NO_INDEX && i < e->live.n; i++)
+        if (alert_pool(e, backfill_find(e, e->live.at[i]), pool))
+            return true;
+    return false;
+}
+
 bool alert_breaker(const struct breaker *b)
 {
     if (!b || b->state == BREAKER_CLOSED || *b->by)
@@ -121,6 +152,7 @@ enum alert_severity alert_severity_of(const struct engine *e, const struct alert
     case ALERT_BREAKER: break;
     case ALERT_HALTED:
     case ALERT_NO_AGENT:
+    case ALERT_POOL:
     case ALERT_STORE_LOW:
     case ALERT_STORE_OLD: critical = true; break;
     }
@@ -168,6 +200,7 @@ void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t 
     case ALERT_ENDED: hold_ms = ALERT_SETTLE_MS; break;
     case ALERT_AGENT_LOST:
     case ALERT_NO_AGENT: hold_ms = ALERT_AGENT_MS; break;
+    case ALERT_POOL: hold_ms = ALERT_POOL_MS; break;
     case ALERT_STORE_LOW: hold_ms = ALERT_LOW_MS; break;
     case ALERT_BREAKER: hold_ms = ALERT_BREAKER_MS; break;
     case ALERT_STRAGGLER:
@@ -199,6 +232,14 @@ static bool deadline_holds(const struct backfill *b, const struct alert_fact *a)
     return false;
 }
 
+static bool any_fenced(const struct engine *e, uint32_t agent)
+{
+    for (uint32_t slot = agent_find(e, agent)->first; slot != NO_SLOT; slot = e->attempts.at[slot].agent_next)
+        if (attempt_fenced(e, &e->attempts.at[slot]))
+            return true;
+    return false;
+}
+
 bool alert_holds(const struct engine *e, const struct alert_fact *a)
 {
     const struct backfill *b = backfill_find(e, a->backfill);
@@ -208,8 +249,9 @@ bool alert_holds(const struct engine *e, const struct alert_fact *a)
     case ALERT_HALTED: return b->halted != NULL;
     case ALERT_ENDED: return (b->state == BACKFILL_FAILED || b->state == BACKFILL_PARTLY) && alert_concerns(e, b);
     case ALERT_DEADLINE: return deadline_holds(b, a);
-    case ALERT_AGENT_LOST: return e->live.n > 0 && agent_find(e, a->agent)->state == AGENT_LOST;
+    case ALERT_AGENT_LOST: return e->live.n > 0 && (agent_find(e, a->agent)->state == AGENT_LOST || any_fenced(e, a->agent));
     case ALERT_NO_AGENT: return alert_no_agent(e, b);
+    case ALERT_POOL: return pool_holds(e, a->subject);
     case ALERT_STORE_LOW: return e->low;
     case ALERT_STORE_OLD: return e->outdated_token != 0;
     case ALERT_BREAKER: return alert_breaker(breaker_named(e, a->subject));

@@ -13,8 +13,11 @@
  *     a check halted a backfill         at once                                                    it is resumed or cancelled
  *     a backfill ended, not whole       ALERT_SETTLE_MS after                                      it runs again, or is old news
  *     a deadline passed, work is left   at once                                                    nothing is left, or it ended
- *     an agent was lost that had work   ALERT_AGENT_MS after                                       it is back, or nothing is live
+ *     an agent was lost that had work   ALERT_AGENT_MS after                                       it is back and nothing waits for its
+ *                                                                                                  word, or nothing is live
  *     no agent may take what is ready   ALERT_AGENT_MS after                                       one may
+ *     a pool has less than one attempt  ALERT_POOL_MS after                                        it has enough, or nothing of it is
+ *     takes of what is ready                                                                       ready
  *     the store is short of room, old   ALERT_LOW_MS after, at once                                it is not
  *     a breaker opened by itself        ALERT_BREAKER_MS after, if it has not closed meanwhile     it closed, somebody moved it, or
  *                                                                                                  nothing live draws on it
@@ -40,6 +43,7 @@
 #define ALERT_SETTLE_MS 2000
 #define ALERT_TOLERANCE_MS (15 * 60000)
 #define ALERT_AGENT_MS 120000
+#define ALERT_POOL_MS 120000
 #define ALERT_LOW_MS 30000
 #define ALERT_BREAKER_MS 120000
 #define ALERT_ENDED_MAX 64u
@@ -49,6 +53,8 @@
 struct engine;
 struct backfill;
 struct breaker;
+struct draw;
+struct draw_item;
 struct engine_out;
 
 /* Step instances that are in trouble of one cause: failed for good, or failed in this run and to be tried again. */
@@ -108,6 +114,11 @@ bool alert_holds(const struct engine *e, const struct alert_fact *a);
 bool alert_breaker(const struct breaker *b);
 /* The backfill has steps that are ready and that no agent may take. */
 bool alert_no_agent(const struct engine *e, const struct backfill *b);
+/* What an attempt of this draw takes more of than the pool has (PLAN_NO_INDEX: any of its pools), whatever ends there; NULL: nothing.  A
+ * figure that a plan gives is never meant: a plan gives its own steps enough, and that of another goes with its backfill. */
+const struct draw_item *alert_lack(const struct engine *e, const struct draw *d, uint32_t pool);
+/* The backfill has steps that are ready and that lack this pool (PLAN_NO_INDEX: any).  O(its steps). */
+bool alert_pool(const struct engine *e, const struct backfill *b, uint32_t pool);
 /* Of a plan: instances of a step, or of those that make what an exposure reads, that are not done; and the moment after which that is
  * late, in wall time. */
 uint32_t alert_left_of_exposure(const struct backfill *b, const struct plan_exposure *x);

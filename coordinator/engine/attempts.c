@@ -76,8 +76,16 @@ struct attempt *attempt_open(struct engine *e, const struct attempt *a)
     return &e->attempts.at[slot];
 }
 
+bool attempt_fenced(const struct engine *e, const struct attempt *a)
+{
+    const struct agent *agent = agent_find(e, a->agent);
+    bool unheard = agent->state == AGENT_LOST || agent->incarnation != a->incarnation;
+    return unheard && backfill_find(e, a->backfill)->plan->steps[a->step].wait_for_fence;
+}
+
 void attempt_close(struct engine *e, struct attempt *a)
 {
+    e->alerts.look |= attempt_fenced(e, a);      /* nobody may be waited for any more */
     unlink_slot(e, a);
     late_closed(e, a);
     bf_map_del(&e->slot_of, a->ref.attempt);

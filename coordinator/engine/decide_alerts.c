@@ -280,28 +280,56 @@ static void look(struct decision *d)
     k->due_us = next_us;
 }
 
-/* Which running backfills have work that nobody may take is looked at in every turn: it hangs on lanes and agents alike. */
-static void look_for_agents(struct decision *d)
+/* Each pool stands in a draw with a slot, once. */
+static void raise_about_pools(struct decision *d, const struct backfill *b)
 {
     const struct engine *e = d->e;
-    bool open = false;
-    for (size_t i = 0; i < e->demands.n && e->n_ready > 0; i++)
-        open |= e->demands.at[i].lanes.n > 0 && e->fits.at[e->demands.at[i].needs.fit].agents.n == 0;
-    for (size_t i = 0; open && i < e->live.n; i++) {
+    uint32_t raised = PLAN_NO_INDEX;             /* the last one: most steps draw on the same */
+    for (uint32_t s = 0; s < b->plan->n_steps; s++) {
+        const struct draw *draw = step_draw(e, b, s);
+        for (size_t i = 0; b->n_ready[s] > 0 && i < draw->n; i++) {
+            uint32_t pool = draw->items[i].pool;
+            struct alert_fact a = cause_of(ALERT_POOL, 0);
+            a.subject = e->pools.at[pool].name;
+            if (draw->items[i].dim != DRAW_SLOT || pool == raised || !alert_lack(e, draw, pool))
+                continue;
+            raise(d, &a);
+            raised = pool;
+        }
+    }
+}
+
+/* Which running backfills have work that nothing lets begin, whatever ends, is looked at in every turn: it hangs on lanes, agents and pools
+ * alike. */
+static void look_for_stuck(struct decision *d)
+{
+    const struct engine *e = d->e;
+    bool no_agent = false, lack = false;
+    for (size_t i = 0; i < e->demands.n && e->n_ready > 0; i++) {
+        const struct needs *needs = &e->demands.at[i].needs;
+        if (e->demands.at[i].lanes.n == 0)
+            continue;
+        no_agent |= e->fits.at[needs->fit].agents.n == 0;
+        lack |= alert_lack(e, &e->draws.at[needs->draw], PLAN_NO_INDEX) != NULL;
+    }
+    for (size_t i = 0; (no_agent || lack) && i < e->live.n; i++) {
         const struct backfill *b = backfill_find(e, e->live.at[i]);
         struct alert_fact a = cause_of(ALERT_NO_AGENT, b->id);
-        if (alert_no_agent(e, b))
+        if (no_agent && alert_no_agent(e, b))
             raise(d, &a);
+        if (lack && alert_pool(e, b, PLAN_NO_INDEX))
+            raise_about_pools(d, b);
     }
-    for (size_t i = 0; i < e->alerts.at.n; i++)
-        if (e->alerts.at.at[i].kind == ALERT_NO_AGENT && e->alerts.at.at[i].state != ALERT_RESOLVED)
-            d->live->alerts.look = true;
+    for (size_t i = 0; i < e->alerts.at.n; i++) {
+        const struct alert_fact *a = &e->alerts.at.at[i];
+        d->live->alerts.look |= (a->kind == ALERT_NO_AGENT || a->kind == ALERT_POOL) && a->state != ALERT_RESOLVED;
+    }
 }
 
 void decide_alerts(struct decision *d)
 {
     struct alert_book *k = &d->live->alerts;
-    look_for_agents(d);
+    look_for_stuck(d);
     late_look(d->live, judged_ms(d->e, d->now_ms));
     while (k->look || k->all || k->dirty.n > 0 || d->now_ms >= k->due_ms || d->wall_us >= k->due_us)
         look(d);

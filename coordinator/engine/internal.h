@@ -152,6 +152,8 @@ int64_t breakers_next_ms(const struct engine *e);                               
 /* ---- attempts.c: open attempts and what they hold ---- */
 struct attempt *attempt_open(struct engine *e, const struct attempt *a);
 void attempt_close(struct engine *e, struct attempt *a);
+/* Nothing but its agent's word ends it, and that agent is lost, or is back in a life that does not know of it. */
+bool attempt_fenced(const struct engine *e, const struct attempt *a);
 void attempts_derive(struct engine *e);                                           /* pools' and agents' use */
 
 /* ---- apply.c, apply_load.c ---- */

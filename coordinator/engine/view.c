@@ -112,7 +112,7 @@ bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, u
         .finished_us = in->finished_us, .retry_at_ms = in->retry_at_ms, .usage = b->usage[number], .held = in->flags & FLAG_HELD,
         .stale = in->flags & FLAG_STALE, .cancelling = in->flags & FLAG_CANCELLING, .goes_on = in->flags & FLAG_KEEP,
         .reused_from = in->flags & FLAG_REUSED && b->origin ? b->origin[number] : 0, .looking = instance_looking(in),
-        .prefetched = a && a->waits, .revoked = a ? a->revoked : 0,
+        .prefetched = a && a->waits, .unheard = a && attempt_fenced(e, a), .revoked = a ? a->revoked : 0,
     };
     return true;
 }
@@ -143,10 +143,9 @@ uint64_t engine_fenced(const struct engine *e, uint32_t agent, uint32_t backfill
 {
     const struct agent *a = agent_find(e, agent);
     uint64_t n = 0;
-    for (uint32_t slot = a && a->state == AGENT_LOST ? a->first : NO_SLOT; slot != NO_SLOT; slot = e->attempts.at[slot].agent_next) {
+    for (uint32_t slot = a ? a->first : NO_SLOT; slot != NO_SLOT; slot = e->attempts.at[slot].agent_next) {
         const struct attempt *at = &e->attempts.at[slot];
-        if (!backfill_find(e, at->backfill)->plan->steps[at->step].wait_for_fence ||
-            (backfill && (at->backfill != backfill || at->step != step)))
+        if (!attempt_fenced(e, at) || (backfill && (at->backfill != backfill || at->step != step)))
             continue;
         if (n < max)
             ret[n] = at->index;

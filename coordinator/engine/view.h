@@ -39,6 +39,8 @@ struct instance_view {
     bool cancelling, goes_on;                /* cancelled while open: this is its last attempt; and that goes on to its end */
     uint32_t reused_from;                    /* the backfill that did it, where it was reused; 0: it was not */
     bool looking;                            /* BACKING_OFF: a sensor, and what it waits for is not there yet; nothing failed */
+    bool unheard;                            /* open, of a step with `on_lost: wait_for_fence`, at an agent that is lost, or that is back
+                                                and does not know how it ended: nothing but its agent's word ends it */
     bool prefetched;                         /* ASSIGNED: it waits at its agent for a slot… */
     enum revoke_reason revoked;              /* …and is asked back; 0: it is not */
 };
@@ -52,9 +54,9 @@ struct backfill_view {
     const struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
     const char *halted;                      /* why it was paused by itself; NULL: it was not */
+    enum halted_by halted_by;
     int64_t timebox_at_ms;                   /* engine time at which its timebox is over; 0: it has none, or has not begun */
     bool timebox_over;
-    enum halted_by halted_by;
     enum op_reprocess reprocess;
     bool reuse_downstream;
     uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */
@@ -62,8 +64,8 @@ struct backfill_view {
     uint32_t open_attempts;
 };
 
-/* Attempts that are open at an agent that is lost, of a step whose plan says `on_lost: wait_for_fence`: nothing but the agent's word ends
- * them.  backfill 0: of all.  Gives how many there are; partition indices of the first of them in ret.  O(attempts of the agent). */
+/* Attempts that are unheard, as in instance_view, at this agent.  backfill 0: of all.  Gives how many there are; partition indices of the
+ * first of them in ret.  O(attempts of the agent). */
 uint64_t engine_fenced(const struct engine *e, uint32_t agent, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max);
 
 struct attempt_view {
@@ -95,13 +97,13 @@ bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *
 uint32_t engine_next_live(const struct engine *e, uint32_t after);           /* those that are not over, by id; 0 at the end */
 /* Is the probe of this connection to be run: for a backfill that runs, or for what draws on a pool that it governs? */
 bool engine_probe_is_wanted(const struct engine *e, const char *connection);
-uint32_t engine_next_backfill(const struct engine *e, uint32_t after);       /* ids ascending; 0 at the end */
-bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct instance_view *ret);
 /* What is asked of the probe of a connection, which is one warehouse whosever plan names it.  The oldest backfill that runs says what is
  * measured, else the oldest that has begun and not ended; of all of these that measure the same the shortest `every` and the least `target`
  * and `limit` hold.  probe: that backfill's, with these figures; its strings are borrowed.  false: nobody asks. */
 struct probe_asked { uint32_t backfill, index; struct plan_probe probe; };   /* index: of the connection in its plan */
 bool engine_probe_asked(const struct engine *e, const char *connection, struct probe_asked *ret);
+uint32_t engine_next_backfill(const struct engine *e, uint32_t after);       /* ids ascending; 0 at the end */
+bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct instance_view *ret);
 /* Last failure of an instance; false when it has none.  Strings borrowed. */
 bool engine_failure(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index,
                     struct outcome *ret, enum failure_class *ret_class);

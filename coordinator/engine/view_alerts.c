@@ -115,17 +115,24 @@ static bool for_good(const struct engine *e, const struct alert_fact *of_step)
     return g && g->failed > 0;
 }
 
+/* An agent that is still away: one that is back may stay in trouble for what it does not know. */
+static bool is_lost(const struct engine *e, const struct alert_fact *cause)
+{
+    return cause->kind == ALERT_AGENT_LOST && agent_find(e, cause->agent)->state == AGENT_LOST;
+}
+
 /* Of a step that is tried again: does what fires tell why it fails? */
 static bool is_tried_again_after(const struct engine *e, const struct alert_fact *of_step, const struct alert_fact *cause)
 {
     bool lost = of_step->failure_class == FAILURE_LOST;
-    return (cause->kind == ALERT_AGENT_LOST && lost) || (cause->kind == ALERT_BREAKER && !lost && draws_on(e, of_step, cause->subject));
+    return (is_lost(e, cause) && lost) || (cause->kind == ALERT_BREAKER && !lost && draws_on(e, of_step, cause->subject));
 }
 
-static enum halted_by halted_by(const struct engine *e, uint32_t backfill)
+/* Whether the pool is too small for something that is ready of the same backfill. */
+static bool lacks(const struct engine *e, const struct alert_fact *a, const struct alert_fact *pool)
 {
-    const struct backfill *b = backfill_find(e, backfill);
-    return engine_halted_by(b->halted, b->started_us);
+    uint32_t number = pool->kind == ALERT_POOL ? pool_find(e, pool->subject) : PLAN_NO_INDEX;
+    return number != PLAN_NO_INDEX && alert_pool(e, backfill_find(e, a->backfill), number);
 }
 
 /* Does `a` follow from `cause`, which fires?
@@ -147,14 +154,15 @@ static bool follows(const struct engine *e, const struct alert_fact *a, const st
     case ALERT_STEP: return same && cause->kind == ALERT_HALTED ? is_halt(a) && backfill_find(e, a->backfill)->halted_by == HALTED_BY_CHECK
                                                                 : !for_good(e, a) && is_tried_again_after(e, a, cause);
     case ALERT_ENDED: return same && cause->kind == ALERT_STEP;
-    case ALERT_DEADLINE: return (same && (cause->kind == ALERT_HALTED || cause->kind == ALERT_NO_AGENT)) ||
+    case ALERT_DEADLINE: return (same && (cause->kind == ALERT_HALTED || cause->kind == ALERT_NO_AGENT)) || lacks(e, a, cause) ||
                                 (same && (cause->kind == ALERT_STEP || cause->kind == ALERT_STRAGGLER || cause->kind == ALERT_TIMEBOX) &&
                                  hangs_on(e, a, cause->step));
-    case ALERT_NO_AGENT: return cause->kind == ALERT_AGENT_LOST;
+    case ALERT_NO_AGENT: return is_lost(e, cause);
     case ALERT_STRAGGLER: return same && cause->kind == ALERT_TIMEBOX && cause->step == a->step;
     case ALERT_TIMEBOX:
     case ALERT_HALTED:
     case ALERT_AGENT_LOST:
+    case ALERT_POOL:
     case ALERT_STORE_LOW:
     case ALERT_STORE_OLD: return false;
     case ALERT_BREAKER: return cause->kind == ALERT_STEP && for_good(e, cause) && cause->failure_class != FAILURE_LOST &&
@@ -194,6 +202,30 @@ static void tell_breaker(const struct engine *e, const struct alert_fact *a, str
         return;
     ret->members = ret->held = engine_breaker_holds(e, breaker_number(e, b->kind, b->name));
     ret->cause = *b->cause ? b->cause : NULL;
+}
+
+/* All that is ready and lacks the pool; the first of it stands for the others. */
+static void tell_pool(const struct engine *e, const struct alert_fact *a, struct alert_more *ret)
+{
+    uint32_t pool = pool_find(e, a->subject);
+    for (size_t i = 0; pool != PLAN_NO_INDEX && i < e->live.n; i++) {
+        const struct backfill *b = backfill_find(e, e->live.at[i]);
+        bool waits = alert_pool(e, b, pool);
+        ret->backfills += waits;
+        for (uint32_t s = 0; waits && s < b->plan->n_steps; s++) {
+            const struct draw_item *item = b->n_ready[s] > 0 ? alert_lack(e, step_draw(e, b, s), pool) : NULL;
+            if (!item)
+                continue;
+            if (ret->members == 0) {
+                ret->lack = (struct blocker){.kind = item->dim == DRAW_SLOT ? BLOCKER_POOL : BLOCKER_POOL_TOO_SMALL, .pool = pool,
+                                             .dim = item->dim, .amount = item->amount};
+                (void)admit_room(&e->pools.at[pool], item->dim, &ret->lack.limit, &ret->lack.used);
+                ret->backfill = b->id;
+                ret->step = s;
+            }
+            ret->members = ret->held = ret->members + b->n_ready[s];
+        }
+    }
 }
 
 /* Those that would fit some ready step that none may take, if they were let. */
@@ -240,4 +272,6 @@ void engine_alert_more(const struct engine *e, const struct alert_fact *a, struc
         ret->fenced = engine_fenced(e, a->agent, 0, 0, NULL, 0);
     if (a->kind == ALERT_BREAKER)
         tell_breaker(e, a, ret);
+    if (a->kind == ALERT_POOL)
+        tell_pool(e, a, ret);
 }

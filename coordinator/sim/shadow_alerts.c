@@ -103,6 +103,8 @@ void shadow_check_alerts(struct shadow *s, const struct engine *e)
         if (b && (!concerns(s, b, is_superseded(s, b)) || (!any_failed(b, a->step) && !may_be_tried(b, a->step))))
             world_violate(s->w, "alerts: al-%u is open, and %s of backfill %u is in no trouble", a->id, b->plan->steps[a->step].name,
                           b->id);
+        if (a->kind == ALERT_POOL && a->state != ALERT_RESOLVED && !shadow_pool_lacks(s, a->subject))
+            world_violate(s->w, "alerts: al-%u is open, and pool %s is large enough for all that runs", a->id, a->subject);
         const struct shadow_backfill *of = a->state != ALERT_RESOLVED ? shadow_backfill_find(s, a->backfill) : NULL;
         int64_t least_ms = of && a->kind == ALERT_TIMEBOX ? of->plan->steps[a->step].timebox_ms : LATE_LEAST_MS;
         if (of && (a->kind == ALERT_TIMEBOX || a->kind == ALERT_STRAGGLER) && !runs_since(s, a, least_ms))

@@ -126,6 +126,26 @@ bool shadow_names_pool(const struct plan *plan, const struct plan_step *step, co
     return false;
 }
 
+static bool is_too_small(const struct shadow_pool *p, const struct plan *plan, const struct plan_step *step)
+{
+    bool small = p->slots == 0;
+    for (size_t at = 0; at < 3 + SHADOW_UNITS && !small; at++)
+        small = p->limits[at] > 0 && takes_of(plan, step, p, at) > p->limits[at];
+    return small && shadow_names_pool(plan, step, p->name);
+}
+
+bool shadow_pool_lacks(struct shadow *s, const char *pool)
+{
+    const struct shadow_pool *p = shadow_pool_by_name(s, pool);
+    for (size_t i = 0; i < s->backfills.n; i++) {
+        const struct shadow_backfill *b = &s->backfills.at[i];
+        for (size_t k = 0; b->state == BACKFILL_RUNNING && k < b->plan->n_steps; k++)
+            if (is_too_small(p, b->plan, &b->plan->steps[k]))
+                return true;
+    }
+    return false;
+}
+
 static bool draw_alike(const struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b,
                        const struct plan_step *y)
 {

@@ -50,6 +50,8 @@ bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct pla
 /* Asks a step for more of a pool than is left?  And may a pool hold it: for that, a limit, a start rate, room that is kept, a window. */
 bool shadow_pool_is_short(const struct shadow *s, const struct plan *plan, const struct plan_step *step);
 bool shadow_pool_may_hold(const struct shadow *s, const struct plan *plan, const struct plan_step *step);
+/* A step of a backfill that runs takes more of this pool than it has, whatever ends. */
+bool shadow_pool_lacks(struct shadow *s, const char *pool);
 uint64_t shadow_takes_of(struct shadow *s, const struct plan *plan, const struct plan_step *step, const char *pool, size_t at);
 bool shadow_asks_for_the_same(const struct plan_step *a, const struct plan_step *b);
 bool shadow_labels_alike(const struct plan_step *a, const struct plan_step *b);

@@ -211,7 +211,7 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
 static const struct alert_fact *alert(struct sampler *s)
 {
     const struct alert_fact a = {
-        .id = 1 + (uint32_t)below(s, 1u << 20), .next = number32(s), .kind = (enum alert_kind)(1 + below(s, ALERT_TIMEBOX)),
+        .id = 1 + (uint32_t)below(s, 1u << 20), .next = number32(s), .kind = (enum alert_kind)(1 + below(s, ALERT_KIND_MAX)),
         .state = (enum alert_state)(1 + below(s, ALERT_RESOLVED)), .severity = (enum alert_severity)(1 + below(s, ALERT_CRITICAL)),
         .backfill = number32(s), .step = number32(s), .agent = number32(s), .failure_class = (enum failure_class)below(s, 5),
         .source = (enum outcome_source)(1 + below(s, OUTCOME_SOURCE_MAX)), .code = (int32_t)number32(s), .sqlstate = text(s), .dbms = text(s),

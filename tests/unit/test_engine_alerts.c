@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/engine/alerts.h"
 #include "coordinator/engine/view_alerts.h"
 #include "coordinator/engine/view_profile.h"
 #include "tests/support/engine_fixture.h"
@@ -204,6 +205,19 @@ static void warns_and_expects(struct plan *p)
     warns_at_ten_minutes(p);
 }
 
+static void pooled(struct plan *p)
+{
+    uint32_t pool = fx_pool(p, "warehouse", DAYS);
+    for (size_t s = 0; s < p->n_steps; s++)
+        p->steps[s].pool = pool;
+    p->steps[1].resources.memory_bytes = UINT64_C(1) << 30;
+}
+static void pooled_and_due(struct plan *p)
+{
+    pooled(p);
+    due_in_half_an_hour(p);
+}
+
 static struct plan *make(uint64_t seed)
 {
     (void)seed;
@@ -297,6 +311,32 @@ static void all_lost_for_good(struct play *p)
     }
 }
 
+/* Of slots nothing is said where they are none of the figures. */
+static void set_pool(struct play *p, int64_t ms, uint32_t slots, uint64_t memory_bytes)
+{
+    if (!at(p, ms))
+        return;
+    struct op_request r = fx_request(&p->f, OP_POOL_SET, 0);
+    r.name = "warehouse";
+    r.pool = (struct pool_budget){.no_slots = memory_bytes > 0, .memory_bytes = memory_bytes};
+    r.pool_slots = slots;
+    cr_assert_eq(fx_command(&p->f, &r)->rc, BF_OK);
+}
+static void stopped(struct play *p) { set_pool(p, 1000, 0, 0); }
+static void stopped_for_a_minute(struct play *p)
+{
+    set_pool(p, 1000, 0, 0);
+    set_pool(p, 61000, DAYS, 0);
+}
+static void stopped_while_paused(struct play *p)
+{
+    paused_and_resumed(p);
+    set_pool(p, 60000, 0, 0);
+    set_pool(p, 3599000, DAYS, 0);
+}
+static void one_at_a_time(struct play *p) { set_pool(p, 1000, 1, 0); }
+static void memory_for_half(struct play *p) { set_pool(p, 1000, 0, UINT64_C(1) << 29); }
+
 /* ---- more than thirty ---- */
 
 static const struct incident incidents[] = {
@@ -340,6 +380,12 @@ static const struct incident incidents[] = {
     {"slow, and what hangs on it is late then", true, 2, ALERT_STRAGGLER, slow_for_minutes, expects_and_is_due_soon, NULL},
     {"past a timebox that warns", true, 1, ALERT_TIMEBOX, slow_for_an_hour, warns_at_ten_minutes, NULL},
     {"past it, and slow: of one cause", true, 1, ALERT_TIMEBOX, slow_for_an_hour, warns_and_expects, NULL},
+    {"a pool is stopped for a minute", false, 0, 0, all_well, pooled, stopped_for_a_minute},
+    {"a pool is stopped for a backfill that is paused", false, 0, 0, long_run, pooled, stopped_while_paused},
+    {"a pool is busy for an hour", false, 0, 0, very_long_run, pooled, one_at_a_time},
+    {"a pool is stopped, and stays so", true, 1, ALERT_POOL, all_well, pooled, stopped},
+    {"a pool has less than a step takes", true, 1, ALERT_POOL, all_well, pooled, memory_for_half},
+    {"late, because a pool is stopped", true, 1, ALERT_POOL, all_well, pooled_and_due, stopped},
     {"low on room for ten minutes", true, 1, ALERT_STORE_LOW, very_long_run, NULL, low_for_long},
 };
 enum { INCIDENTS = sizeof incidents / sizeof *incidents };
@@ -389,9 +435,9 @@ static void begin(struct play *p, const struct incident *i)
 }
 
 /* Each second while something happens, then only when the engine asks for it. */
-static void run(struct play *p)
+static void run_for(struct play *p, int64_t ticks)
 {
-    for (int64_t k = 0; k < TICKS; k++) {
+    for (int64_t k = 0; k < ticks; k++) {
         p->ms += TICK_MS;
         p->f.now_ms += TICK_MS;
         p->f.wall_us = 1700000000000000 + p->ms * 1000;
@@ -405,6 +451,8 @@ static void run(struct play *p)
         look(p);
     }
 }
+
+static void run(struct play *p) { run_for(p, TICKS); }
 
 /* A recovery has the same alerts, and makes no others of the same moment. */
 static void recover(struct play *p)
@@ -498,6 +546,71 @@ Test(engine_alerts, a_retry_ends_it_and_another_failure_is_another)
     run(&p);
     cr_assert_eq(p.n_told, 2u);
     cr_assert_gt(p.told[1].id, p.told[0].id);
+    recover(&p);
+    fx_done(&p.f);
+}
+
+Test(engine_alerts, what_a_pool_is_too_small_for_is_one_cause_for_all_that_waits_and_over_with_it)
+{
+    struct play p;
+    struct alert_more more;
+    begin(&p, named("a pool has less than a step takes"));
+    cr_assert_eq(fx_create(&p.f, make, 2), 2u);
+    run(&p);
+    cr_assert_eq(p.n_told, 1u, "of two backfills");
+    const struct alert_fact *a = engine_find_alert(p.f.e, p.told[0].id);
+    engine_alert_more(p.f.e, a, &more);
+    cr_assert(a->state == ALERT_FIRING && a->severity == ALERT_CRITICAL && strcmp(a->subject, "warehouse") == 0);
+    cr_assert_eq(a->fired_us - a->since_us, 120000000, "after the grace, to the second");
+    cr_assert(more.members == 2 * DAYS && more.backfills == 2 && more.backfill == 1 && more.step == 1);
+    cr_assert(more.lack.kind == BLOCKER_POOL_TOO_SMALL && more.lack.amount == UINT64_C(1) << 30 && more.lack.limit == UINT64_C(1) << 29);
+    set_pool(&p, p.ms, 0, UINT64_C(1) << 30);
+    fx_turn(&p.f);
+    a = engine_find_alert(p.f.e, p.told[0].id);
+    cr_assert(a->state == ALERT_RESOLVED, "it has enough");
+    fx_ask(&p.f, OP_PAUSE, 1);
+    fx_ask(&p.f, OP_PAUSE, 2);
+    set_pool(&p, p.ms, 0, UINT64_C(1) << 29);
+    fx_turn(&p.f);
+    cr_assert_eq(engine_n_alerts(p.f.e), 1u);
+    fx_ask(&p.f, OP_RESUME, 2);
+    fx_turn(&p.f);
+    cr_assert(engine_n_alerts(p.f.e) == 2 && engine_alert(p.f.e, 1)->state == ALERT_PENDING);
+    fx_ask(&p.f, OP_PAUSE, 2);
+    fx_turn(&p.f);
+    cr_assert_eq(engine_n_alerts(p.f.e), 1u, "what waits for a person waits for no pool");
+    recover(&p);
+    fx_done(&p.f);
+}
+
+static struct plan *make_small(uint64_t seed)
+{
+    (void)seed;
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, DAYS);
+    uint32_t pool = fx_pool(p, "warehouse", DAYS);
+    p->pools[pool].has.memory_bytes = UINT64_C(1) << 29;
+    fx_step(p, PLAN_DAY, pool);
+    return fx_plan_done(p);
+}
+
+/* A plan gives its own steps enough, and the figure of another goes with its backfill. */
+Test(engine_alerts, the_smaller_figure_of_another_plan_is_a_delay)
+{
+    struct play p;
+    struct blocker why;
+    static const struct incident waits = {"another plan gives the pool less", false, 0, 0, all_well, pooled, NULL};
+    begin(&p, &waits);
+    cr_assert_eq(fx_create(&p.f, make_small, 1), 2u);
+    fx_ask(&p.f, OP_PAUSE, 2);
+    fx_turn(&p.f);
+    run_for(&p, 2 * ALERT_POOL_MS / TICK_MS);
+    cr_assert(engine_why_ready(p.f.e, 1, 1, &why, 1) == 1 && why.kind == BLOCKER_POOL_TOO_SMALL, "it waits, for longer than the grace");
+    fx_ask(&p.f, OP_RESUME, 2);
+    fx_turn(&p.f);
+    run(&p);
+    cr_assert_eq(p.pending, 0u);
+    cr_assert_eq(fx_backfill(&p.f, 1).state, BACKFILL_SUCCEEDED);
     recover(&p);
     fx_done(&p.f);
 }

@@ -85,6 +85,49 @@ Test(views_alerts, no_retry_is_offered_beside_a_remedy_that_says_it_does_not_hel
     }
 }
 
+/* ---- a pool that is too small ---- */
+
+static void set_pool(struct world *w, uint32_t slots, uint64_t memory_bytes)
+{
+    static uint8_t number = 200;
+    struct op_request req = query(OP_POOL_SET);
+    memset(req.id, ++number, sizeof req.id);
+    req.name = "wh";
+    req.pool_slots = slots;
+    req.pool = (struct pool_budget){.no_slots = memory_bytes > 0, .memory_bytes = memory_bytes};
+    turn_command(w->turns, operator_key, "ada", "admin", &req, NULL, 0);
+    run(w);
+    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+}
+
+Test(views_alerts, a_pool_that_is_too_small_says_for_what_and_what_to_do)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: big\npools: {wh: {slots: 2}}\n"
+              "steps:\n  m: {run: [echo], pool: wh, resources: {memory: 2Gi}}\n");
+    set_pool(w, 0, UINT64_C(1) << 30);
+    later(w, 121000);
+    json_t *a = alert(w, "pool_too_small");
+    expect(a, "state", "firing");
+    expect(a, "subject", "wh");
+    expect(a, "summary", "m of bf-1 cannot begin, whatever ends: pool wh is too small for it: it takes 2 GiB of memory, and the pool has 1 GiB");
+    expect(a, "todo", "raise it: bfctl pool set wh --memory 2Gi");
+    cr_expect_eq(number(a, "count"), 1);
+    json_decref(a);
+    set_pool(w, 0, 0);
+    a = alert(w, "pool_too_small");
+    expect(a, "summary", "m of bf-1 cannot begin, whatever ends: pool wh is stopped: it has 0 slots, set by bfctl pool set");
+    expect(a, "todo", "bfctl pool set wh --slots N, or --reset in its place, which takes back what was set");
+    json_decref(a);
+    set_pool(w, 2, 0);
+    set_pool(w, 0, UINT64_C(2) << 30);
+    a = alert(w, "pool_too_small");
+    expect(a, "state", "resolved");
+    expect(a, "summary", "pool wh keeps nothing from beginning any more");
+    json_decref(a);
+    world_free(w);
+}
+
 /* ---- a step that only its lost agent can end ---- */
 
 static struct world *fenced(void)
@@ -128,6 +171,82 @@ Test(views_alerts, why_says_that_a_step_waits_for_its_lost_agent)
     j = why_of(w, "notify[2024-01-01]");
     cr_expect_null(strstr(text(j, "summary"), "lost"), "it is back: %s", text(j, "summary"));
     json_decref(j);
+    world_free(w);
+}
+
+/* Another life of the agent; previous: the last one of which it knows that nothing lives. */
+static void hello_anew(struct world *w, uint64_t incarnation, uint64_t previous)
+{
+    struct agent_msg m = {.kind = AGENT_HELLO, .incarnation = incarnation, .nonce = incarnation, .text = ""};
+    m.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "0.1.0", .slots = 2,
+                                   .previous = previous, .fence = FENCE_WEAK, .boot_id = "00000000-0000-0000-0000-000000000000"};
+    turn_agent_message(w->turns, agent_key, &m, w->boot_ms);
+    run(w);
+}
+
+static json_t *step_row(struct world *w, const char *selector)
+{
+    struct op_request req = query(OP_STEPS);
+    req.backfill = 1;
+    req.selectors = &selector;
+    req.n_selectors = 1;
+    json_t *rows = ask(w, &req, BF_OK, NULL), *row = json_incref(json_array_get(rows, 0));
+    json_decref(rows);
+    return row;
+}
+
+Test(views_alerts, what_an_agent_that_is_back_does_not_know_is_told_until_it_does)
+{
+    struct world *w = fenced();
+    later(w, 130000);
+    hello_anew(w, 8, 0);
+    json_t *j = alert(w, "agent_lost");
+    expect(j, "state", "firing");
+    expect(j, "summary", "agent agent-1 was lost with work, is back, and does not know how 2 of its step instances ended, which have "
+                         "on_lost: wait_for_fence");
+    json_decref(j);
+    j = why_of(w, "notify[2024-01-01]");
+    expect(j, "summary", "notify[2024-01-01] was given to agent-1 before that was started anew, and the agent does not know how it ended: it "
+                         "may still run there. The step has on_lost: wait_for_fence, so no agent is given it again. A restart of the host ends "
+                         "it, after which the agent can tell; or, when you know that it is dead, bfctl cancel bf-1 'notify[2024-01-01]'");
+    json_decref(j);
+    j = step_row(w, "notify[2024-01-01]");
+    cr_expect(json_is_true(json_object_get(j, "unheard")));
+    json_decref(j);
+    struct op_request req = query(OP_WHY_SUMMARY);
+    j = ask(w, &req, BF_OK, NULL);
+    const json_t *c = json_array_get(json_object_get(j, "causes"), 0);
+    expect(c, "kind", "agent_lost");
+    expect(c, "detail", "agent-1 is back and does not know how they ended, and on_lost: wait_for_fence lets them wait until it does");
+    json_decref(j);
+    hello_anew(w, 9, 8);
+    j = alert(w, "agent_lost");
+    expect(j, "state", "resolved");
+    json_decref(j);
+    j = step_row(w, "notify[2024-01-01]");
+    cr_expect(json_is_false(json_object_get(j, "unheard")) && strcmp(text(j, "state"), "assigned") == 0, "given out again");
+    json_decref(j);
+    world_free(w);
+}
+
+Test(views_alerts, what_it_was_not_known_of_ends_by_the_word_of_its_agent)
+{
+    struct world *w = fenced();
+    later(w, 130000);
+    hello_anew(w, 8, 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct agent_report r = {.ref = w->held[i].ref, .kind = REPORT_ENDED, .ended_us = w->wall_us,
+                                 .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "", .text = "", .rows = -1}};
+        struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = 8, .reports = &r, .n_reports = 1, .text = ""};
+        json_t *a = alert(w, "agent_lost");
+        expect(a, "state", "firing");
+        json_decref(a);
+        turn_agent_message(w->turns, agent_key, &m, w->boot_ms);
+        run(w);
+    }
+    json_t *a = alert(w, "agent_lost");
+    expect(a, "state", "resolved");
+    json_decref(a);
     world_free(w);
 }
 
