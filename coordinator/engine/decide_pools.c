@@ -236,6 +236,7 @@ void decide_pools_again(struct decision *d, const struct backfill *b)
             continue;
         const char *before = pool_words(d, pool);
         pool_set(d, name, POOL_FROM_PLAN, least.slots, &least.budget, NULL);
+        d->live->work_left = true;               /* the grants of this turn did not know */
         audit_note(d, &(struct audit_note){.what = "pool set", .target = name, .backfill = b->id, .before = before,
                                            .after = pool_words(d, pool),
                                            .text = out_printf(d->out, "bf-%u %s: the smaller figure of each plan that is left holds", b->id,
