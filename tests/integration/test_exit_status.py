@@ -168,14 +168,19 @@ class ExitStatusTest(unittest.TestCase):
     def test_a_reader_that_goes_away(self):
         """`bfctl … | head -1` ends quietly."""
         for line in ("steps GOOD -o json", "help", "backfill list", "completion zsh", "backfill list -w -o json"):
-            child = subprocess.Popen([f"{BIN}/bfctl", *self.words(line)], env=self.cluster.env, stdout=subprocess.PIPE,
-                                     stderr=subprocess.PIPE, text=True)
-            child.stdout.close()
-            said = child.stderr.read() if "-w" not in line else ""
-            if "-w" in line:
+            reader, writer = os.pipe()
+            watches = "-w" in line
+            if not watches:
+                os.close(reader)                 # before it begins: all that it says would have room in the pipe
+            child = subprocess.Popen([f"{BIN}/bfctl", *self.words(line)], env=self.cluster.env, stdout=writer, stderr=subprocess.PIPE,
+                                     text=True)
+            os.close(writer)
+            if watches:
                 # The next change is written into the closed pipe.
+                os.read(reader, 1)
+                os.close(reader)
                 self.cluster.create(os.path.join(self.folder, "good.yaml"))
-                said = child.stderr.read()
+            said = child.stderr.read()
             self.assertEqual((child.wait(30 * PATIENCE), said), (-signal.SIGPIPE, ""), line)
             child.stderr.close()
 
