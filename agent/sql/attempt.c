@@ -345,7 +345,8 @@ void attempt_close(struct attempt *x)
         const struct sql_request *r = x->request;
         struct sql_connect_spec spec = {.odbc = r->odbc, .substituted = r->substituted, .n_substituted = r->n_substituted,
                                         .plain = strcmp(r->dialect, "ansi") == 0};
-        session_bury(&spec, x->session.dialect, x->session.name);
+        if (session_bury(&spec, x->session.dialect, x->session.name) && x->session.told)
+            session_told(false, "");
     }
     if (x->prepared) {
         sql_script_done(&x->script);

@@ -21,7 +21,8 @@
 struct sql_connection {
     SQLHENV env;
     SQLHDBC dbc;
-    bool connected;
+    bool connected, lost;
+    bool ended;                                /* the server said that it ends the session */
     bool steps;                                /* the driver gives rows one by one where the cursor says so */
     char dbms[SQL_DBMS_MAX];
     struct scrub scrub;
@@ -54,8 +55,15 @@ static size_t useful_length(const char *message)
     return n;
 }
 
+/* MariaDB's driver says some of them without a SQLSTATE of their class. */
+static bool is_loss(const struct sql_fault *f)
+{
+    enum { SERVER_GONE = 2006, SERVER_LOST = 2013 };
+    return strncmp(f->sqlstate, "08", 2) == 0 || (strcmp(f->sqlstate, "HY000") == 0 && (f->native == SERVER_GONE || f->native == SERVER_LOST));
+}
+
 /* The first message of a handle, without secrets. */
-static enum bf_rc fail(const struct sql_connection *c, SQLSMALLINT type, SQLHANDLE handle, struct sql_fault *ret)
+static enum bf_rc fail(struct sql_connection *c, SQLSMALLINT type, SQLHANDLE handle, struct sql_fault *ret)
 {
     SQLCHAR state[6] = "HY000", message[MESSAGE_MAX] = "";
     SQLINTEGER native = 0;
@@ -74,6 +82,8 @@ static enum bf_rc fail(const struct sql_connection *c, SQLSMALLINT type, SQLHAND
         if (c->connected)
             memcpy(f.sqlstate, "08S01", sizeof "08S01");
     }
+    c->ended = c->ended || strncmp(f.sqlstate, "57P", 3) == 0;
+    c->lost = c->lost || (c->connected && !c->ended && is_loss(&f));
     *ret = f;
     return BF_FAILED;
 }
@@ -220,6 +230,11 @@ void sql_connection_free(struct sql_connection *c)
     free(c);
 }
 
+bool sql_connection_lost(const struct sql_connection *c)
+{
+    return c->lost;
+}
+
 const char *sql_connection_dbms(const struct sql_connection *c)
 {
     return c->dbms;
@@ -348,7 +363,7 @@ void *sql_connection_handle(const struct sql_connection *c)
     return c->dbc;
 }
 
-enum bf_rc sql_connection_fail(const struct sql_connection *c, int type, void *handle, struct sql_fault *ret)
+enum bf_rc sql_connection_fail(struct sql_connection *c, int type, void *handle, struct sql_fault *ret)
 {
     return fail(c, (SQLSMALLINT)type, handle, ret);
 }

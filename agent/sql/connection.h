@@ -31,6 +31,9 @@ enum bf_rc sql_connect(const struct sql_connect_spec *spec, struct sql_connectio
 /* Close without a word to the database: what was not committed is lost.  NULL is taken. */
 void sql_connection_free(struct sql_connection *c);
 
+/* Whether the driver has lost it, and the server did not say that it ends: what runs there may go on then. */
+bool sql_connection_lost(const struct sql_connection *c);
+
 /* SQL_DBMS_NAME, its version, the driver and its version, the user; borrowed, "" where the driver gives none. */
 const char *sql_connection_dbms(const struct sql_connection *c);
 struct sql_connection_info { char version[64], driver[128], driver_version[64], user[128]; };

@@ -9,6 +9,6 @@
 void *sql_connection_handle(const struct sql_connection *c);
 /* stmt runs from here on, and may be cancelled; NULL: nothing does. */
 void sql_connection_runs(struct sql_connection *c, void *stmt);
-enum bf_rc sql_connection_fail(const struct sql_connection *c, int type, void *handle, struct sql_fault *ret);
+enum bf_rc sql_connection_fail(struct sql_connection *c, int type, void *handle, struct sql_fault *ret);
 
 #endif

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "agent/sql/probe.h"
 #include "agent/sql/report.h"
 #include "agent/sql/request.h"
 #include "agent/sql/run.h"
+#include "agent/sql/session.h"
 #include "agent/sql/supervise.h"
 #include "common/helper.h"
 #include "common/mem.h"
@@ -61,7 +63,12 @@ int main(int argc, char **argv)
         sql_request_wipe(&request);
         _exit(EXIT_SUCCESS);
     }
-    supervise_start(request.timebox_ms, result_fd);
+    supervise_start(request.what == SQL_DO_CLOSE ? 0 : request.timebox_ms, result_fd);
+    if (request.what == SQL_DO_CLOSE) {
+        bool gone = session_close_left(&request);
+        sql_request_wipe(&request);
+        _exit(gone ? EXIT_SUCCESS : EX_TEMPFAIL);
+    }
     struct run_result result;
     sql_run(&request, &result);
     BF_CLEANUP(bf_buf_free) struct bf_buf lines = {0};

@@ -20,7 +20,7 @@ static const struct text_key text_keys[] = {
 
 static const struct number_key number_keys[] = {
     {"attempt", AT(attempt), 1, true}, {"token", AT(token), 1, true},           {"backfill", AT(backfill), 0, true},
-    {"run", AT(run), 0, true},         {"timebox_ms", AT(timebox_ms), 0, false},
+    {"run", AT(run), 0, true},         {"timebox_ms", AT(timebox_ms), 0, false}, {"close_ms", AT(close_ms), 1, false},
 };
 
 /* plan and run_id come with every request, for helpers that show them. */
@@ -200,7 +200,7 @@ static enum bf_rc read_mode(const json_t *root, struct sql_request *r, struct bf
     enum bf_rc rc = read_word(root, "do", dos, &what, err);
     if (rc == BF_OK)
         rc = read_word(root, "publish", publishes, &publish, err);
-    r->what = (enum sql_do)what;
+    r->what = r->close_ms > 0 ? SQL_DO_CLOSE : (enum sql_do)what;      /* whatever the step was to do */
     r->swap = publish != 0;
     return rc;
 }

@@ -13,7 +13,7 @@
 #define SQL_REQUEST_MAX_BYTES (16u << 20)      /* a message of 1 MiB, every byte escaped, and room */
 #define SQL_FENCE_DEFAULT "bf_fence"
 
-enum sql_do { SQL_DO_RUN, SQL_DO_TEST, SQL_DO_INIT, SQL_DO_PROBE, SQL_DO_LOOK };
+enum sql_do { SQL_DO_RUN, SQL_DO_TEST, SQL_DO_INIT, SQL_DO_PROBE, SQL_DO_LOOK, SQL_DO_CLOSE };
 
 /* A table that the step makes.  Under publish: swap it is built as staged, which takes its place, while it is put aside as old. */
 struct sql_output {
@@ -46,6 +46,7 @@ struct sql_request {
     char *cluster, *step, *partition;
     int64_t attempt, token, backfill, run;     /* >= 1; backfill and run may be 0 unless something is run */
     int64_t timebox_ms;                        /* 0: none */
+    int64_t close_ms;                          /* SQL_DO_CLOSE: for that long at most; else 0 */
     struct sql_pieces script;
     struct sql_output *outputs;
     size_t n_outputs;

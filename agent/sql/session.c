@@ -1,6 +1,7 @@
 /* See session.h. */
 #include "agent/sql/session.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "agent/sql/supervise.h"
 #include "common/clock.h"
+#include "common/helper.h"
 #include "common/mem.h"
 #include "common/text.h"
 
@@ -58,13 +60,8 @@ static void nap(int64_t ms)
     nanosleep(&t, NULL);
 }
 
-/* A session that is to go. */
-struct doomed {
-    char cells[2][SQL_CELL_MAX];               /* id, role */
-    bool found, refused;                       /* refused: the role may not end it */
-};
-
-static enum bf_rc find(struct sql_connection *c, const struct sql_dialect *d, const char *name, struct doomed *ret, struct sql_fault *fault)
+enum bf_rc session_find(struct sql_connection *c, const struct sql_dialect *d, const char *name, struct session_doomed *ret,
+                        struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     if (session_put(d, &b, d->find_sessions, name, NULL, fault) != BF_OK)
@@ -72,8 +69,7 @@ static enum bf_rc find(struct sql_connection *c, const struct sql_dialect *d, co
     return sql_query_row(c, bf_buf_cstr(&b), ret->cells, 2, &ret->found, fault);
 }
 
-/* Ask once; whether it went is seen by looking. */
-static void end_one(struct sql_connection *c, const struct sql_dialect *d, struct doomed *t)
+void session_end_one(struct sql_connection *c, const struct sql_dialect *d, struct session_doomed *t)
 {
     struct sql_fault fault;
     int64_t id = 0;
@@ -85,19 +81,27 @@ static void end_one(struct sql_connection *c, const struct sql_dialect *d, struc
     t->refused = sql_execute(c, bf_buf_cstr(&b), NULL, &fault) != BF_OK;
 }
 
-static void tell_waiting(struct sql_session *x, const char *name, const struct doomed *t)
+void session_lives(struct sql_connection *c, const struct sql_dialect *d, const char *name, const struct session_doomed *t, char *ret,
+                   size_t size)
 {
+    struct sql_connection_info info;
     if (!t->refused) {
-        fprintf(stderr, "bf-sql: waiting for session %s of %s to end\n", t->cells[0], name);
+        snprintf(ret, size, "session %s of %s is still there", t->cells[0], name);
         return;
     }
-    struct sql_connection_info info;
-    sql_connection_info(x->connection, &info);
-    fprintf(stderr, "bf-sql: waiting for session %s of %s (role %s), which this role may not end; to allow it: %s%s\n", t->cells[0], name,
-            t->cells[1], x->dialect->end_remedy, *info.user ? info.user : "it");
+    sql_connection_info(c, &info);
+    snprintf(ret, size, "session %s of %s (role %s), which this role may not end; to allow it: %s%s", t->cells[0], name, t->cells[1],
+             d->end_remedy, *info.user ? info.user : "it");
 }
 
-static enum bf_rc give_up(const struct sql_session *x, const char *name, const struct doomed *t, struct sql_fault *fault)
+static void tell_waiting(struct sql_session *x, const char *name, const struct session_doomed *t)
+{
+    char text[512];
+    session_lives(x->connection, x->dialect, name, t, text, sizeof text);
+    fprintf(stderr, "bf-sql: waiting: %s\n", text);
+}
+
+static enum bf_rc give_up(const struct sql_session *x, const char *name, const struct session_doomed *t, struct sql_fault *fault)
 {
     char text[512];
     snprintf(text, sizeof text, "session %.32s of %s, an earlier attempt, still lives%s; another attempt may find it gone", t->cells[0],
@@ -110,15 +114,15 @@ enum bf_rc session_end_others(struct sql_session *x, const char *name, struct sq
     const struct sql_dialect *d = x->dialect;
     int64_t began = bf_boottime_ms(), told = began - TELL_EVERY_MS + LOCK_WAIT_LEAST_MS, pause = POLL_FIRST_MS;
     char last[SQL_CELL_MAX] = "";
-    struct doomed t = {0};
+    struct session_doomed t = {0};
     while (d->find_sessions) {
-        enum bf_rc rc = find(x->connection, d, name, &t, fault);
+        enum bf_rc rc = session_find(x->connection, d, name, &t, fault);
         if (rc != BF_OK)
             return rc;
         if (!t.found)
             break;
         if (strcmp(last, t.cells[0]) != 0)
-            end_one(x->connection, d, &t);
+            session_end_one(x->connection, d, &t);
         memcpy(last, t.cells[0], sizeof last);
         int64_t now = bf_boottime_ms();
         if (t.refused ? told < began || now - told >= TELL_EVERY_MS : now - told >= TELL_EVERY_MS) {
@@ -135,22 +139,26 @@ enum bf_rc session_end_others(struct sql_session *x, const char *name, struct sq
     return BF_OK;
 }
 
-void session_bury(const struct sql_connect_spec *connect, const struct sql_dialect *d, const char *name)
+bool session_bury(const struct sql_connect_spec *connect, const struct sql_dialect *d, const char *name)
 {
     struct sql_connection *c = NULL;
     struct sql_fault ignored;
     struct sql_connect_spec spec = *connect;
     spec.patience_ms = BURY_MS;
-    if (!d->find_sessions || sql_connect(&spec, &c, &ignored) != BF_OK)
-        return;
+    if (!d->find_sessions)
+        return true;
+    if (sql_connect(&spec, &c, &ignored) != BF_OK)
+        return false;
     int64_t until = bf_boottime_ms() + BURY_MS, pause = POLL_FIRST_MS;
-    struct doomed t = {0};
-    while (find(c, d, name, &t, &ignored) == BF_OK && t.found && bf_boottime_ms() < until) {
-        end_one(c, d, &t);
+    struct session_doomed t = {0};
+    bool known;
+    while ((known = session_find(c, d, name, &t, &ignored) == BF_OK) && t.found && bf_boottime_ms() < until) {
+        session_end_one(c, d, &t);
         nap(pause);
         pause *= 2;
     }
     sql_connection_free(c);
+    return known && !t.found;
 }
 
 static enum bf_rc ask(struct sql_session *x, const char *query, const char *text, char ret[SQL_CELL_MAX], struct sql_fault *fault)
@@ -205,6 +213,9 @@ enum bf_rc session_open(const struct sql_request *r, struct sql_session *ret, st
         rc = sql_fail_plain(x.connection, "42000", err.text, fault);
     if (rc == BF_OK) {
         supervise_session(&spec, x.dialect, x.name);
+        x.told = x.dialect->find_sessions && (r->what == SQL_DO_RUN || r->what == SQL_DO_LOOK);
+        if (x.told)
+            session_told(true, "");
         rc = settle(r, &x, fault);
     }
     ret->dialect = x.dialect;
@@ -215,9 +226,24 @@ enum bf_rc session_open(const struct sql_request *r, struct sql_session *ret, st
     return rc;
 }
 
+void session_told(bool open, const char *text)
+{
+    int fd = supervise_result_fd();
+    json_t *line = json_pack("{s:{s:s,s:s%}}", "session", "state", open ? "open" : "closed", "text", text,
+                             bf_utf8_cut(text, SESSION_TEXT_MAX));
+    BF_AUTO_FREE char *words = line ? json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    json_decref(line);
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    bf_buf_printf(&b, "%s\n", words ? words : "{\"session\":{\"state\":\"open\"}}");
+    (void)bf_helper_tell("bf-sql", fd, &b, 0);
+}
+
 void session_close(struct sql_session *x)
 {
     supervise_watch(NULL);
+    bool lost = x->connection && sql_connection_lost(x->connection), open = x->connection != NULL;
     sql_connection_free(x->connection);
     x->connection = NULL;
+    if (open && x->told && !lost)
+        session_told(false, "");
 }

@@ -77,6 +77,11 @@ const char *supervise_reason(void)
     return supervise_stopped() == SUPERVISE_RUNNING ? "" : s.reason;
 }
 
+int supervise_result_fd(void)
+{
+    return s.result_fd;
+}
+
 int64_t supervise_deadline_ms(void)
 {
     return s.deadline_ms;
@@ -139,7 +144,7 @@ static void end_session(void)
     memcpy(name, s.name, sizeof name);
     pthread_mutex_unlock(&s.lock);
     if (d)
-        session_bury(&connect, d, name);
+        (void)session_bury(&connect, d, name);
 }
 
 /* Until the process ends. */
@@ -147,7 +152,8 @@ static void *stop(enum supervise_stop why)
 {
     char text[256];
     set_reason(why);
-    snprintf(text, sizeof text, "%s, and the driver does not answer; a session that it left behind is ended by the next attempt", s.reason);
+    snprintf(text, sizeof text, "%s, and the driver does not answer; a session that it left behind is ended by its agent, or by the "
+             "next attempt", s.reason);
     prepare_last_words(text);
     set_timer(GIVE_UP_AFTER_MS);
     for (int64_t ms = 0;; ms += CANCEL_EVERY_MS) {

@@ -35,6 +35,8 @@ enum supervise_stop supervise_stopped(void);
 const char *supervise_reason(void);
 /* When the time is up (CLOCK_BOOTTIME); 0: never. */
 int64_t supervise_deadline_ms(void);
+/* Where results go; -1: nowhere. */
+int supervise_result_fd(void);
 /* May the caller report?  True once in the life of the process. */
 bool supervise_take_report(void);
 

@@ -119,7 +119,9 @@ class Hanging:
         begun = self.start(self.request(self.ADD + ";" + SLEEP[self.kind]))
         wait_until("the statement to run", lambda: any("sleep(600)" in (q or "") for q in self.server.statements()))
         self.server.kill()
-        fault = self.assert_fault(self.finish(begun), 75)
+        ended = self.finish(begun)
+        fault = self.assert_fault(ended, 75)
+        self.assertEqual(ended.session["state"], "open", "who lost the connection cannot know")
         self.assertEqual(fault["dbms"], self.server.dbms)
         self.server.start()
         self.assertEqual(self.sums(), [])
@@ -162,7 +164,10 @@ class Hanging:
         begun = self.start(self.request(self.ADD + ";" + SLEEP[self.kind]))
         wait_until("the statement to run", lambda: any("sleep(600)" in (q or "") for q in self.server.statements()))
         self.server.end_sessions()
-        self.assert_fault(self.finish(begun), 75)
+        ended = self.finish(begun)
+        self.assert_fault(ended, 75)
+        if self.kind == "postgresql":
+            self.assertEqual(ended.session["state"], "closed", "the server said that it ends the session")
         self.assertEqual(self.sums(), [])
 
 

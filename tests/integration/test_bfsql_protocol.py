@@ -453,6 +453,50 @@ class Sessions:
         os.kill(paused[0].pid, signal.SIGCONT)
         self.assert_done(self.finish(paused), 2)
 
+    def close(self, token, **over):
+        """What the agent asks for when the process of an attempt is dead."""
+        return self.run_sql(self.ADD, token, close_ms=int(20000 * PATIENCE), **over)
+
+    def test_the_session_of_a_killed_client_is_closed(self):
+        self.prepare(self.SUMS)
+        sleep = {"postgresql": "do $$ begin perform pg_sleep(120); end $$", "mariadb": "do sleep(120)"}[self.kind]
+        busy = self.start(self.request(self.ADD + ";" + sleep, 1))
+        wait_until("the statement to run", lambda: any("sleep(120)" in (q or "") for q in self.server.statements()))
+        busy[0].kill()
+        self.assertEqual(self.finish(busy).session["state"], "open")
+        closed = self.close(1)
+        self.assertEqual((closed.status, closed.session["state"], closed.lines), (0, "closed", []), closed.stderr)
+        self.assertFalse(any("sleep(120)" in (q or "") for q in self.server.statements()))
+        self.assertEqual(self.fence(), (1, "claimed"), "nothing else is done")
+        self.assertEqual(self.close(1).session, {"state": "closed", "text": ""}, "it is not there any more")
+        self.assertEqual(self.sums(), [])
+
+    def test_that_of_another_attempt_is_left_alone(self):
+        self.prepare(self.SUMS)
+        paused = self.start(self.request(self.ADD, 1), "after_work:stop")
+        self.wait_stopped(paused[0])
+        self.assertEqual(self.close(2).session, {"state": "closed", "text": ""})
+        self.assertEqual(len(self.server.sessions()), 1)
+        closed = self.close(1)
+        self.assertRegex(closed.session["text"], r"^session \d+ was ended in \d+ ms$")
+        self.assertEqual(self.server.sessions(), [])
+
+    def test_a_role_that_may_not_close_it_says_what_would_let_it(self):
+        self.prepare(self.SUMS)
+        self.server.add_role("other")
+        paused = self.start(self.request(self.ADD, 1), "after_work:stop")
+        self.wait_stopped(paused[0])
+        refused = self.run_sql(self.ADD, 1, odbc=self.server.odbc(user="other"), close_ms=1000)
+        self.assertEqual((refused.status, refused.session["state"]), (75, "open"), refused.stderr)
+        self.assertRegex(refused.session["text"], "which this role may not end; to allow it: grant .* to .*other")
+        self.assertEqual(len(self.server.sessions()), 1)
+
+    def test_a_server_that_is_not_reached_is_asked_until_the_time_is_over(self):
+        fake = self.server.odbc().replace(f"={self.server.port};", "=1;")
+        refused = self.run_sql(self.ADD, 1, odbc=fake, close_ms=1000)
+        self.assertEqual((refused.status, refused.session["state"]), (75, "open"), refused.stderr)
+        self.assertIn("its server cannot be asked: ", refused.session["text"])
+
     def test_sessions_bear_the_name_of_the_attempt(self):
         paused = self.start(self.request("select 1", 1, attempt=77), "after_work:stop")
         self.wait_stopped(paused[0])

@@ -44,7 +44,10 @@ class Ended:
     """How one attempt ended."""
 
     def __init__(self, status, stderr, lines):
-        self.status, self.stderr, self.lines = status, stderr, lines
+        self.status, self.stderr = status, stderr
+        self.lines = [line for line in lines if "session" not in line]
+        sessions = [line["session"] for line in lines if "session" in line]
+        self.session = sessions[-1] if sessions else None        # what was said of it last
 
     def result(self, key):
         for line in self.lines:
