@@ -55,6 +55,8 @@ static const struct bf_setting agent_settings[] = {
     {"step_user", BF_SET_STRING, AT(step_user), NULL, 0, 0, "user under whom steps run, when the agent is root", NULL},
     {"cgroup", BF_SET_STRING, AT(cgroup), "auto", 0, 0, "auto, v2, v1 or off", NULL},
     {"step_pids", BF_SET_INT, AT(step_pids), "4096", 0, PIDS_MAX, "processes and threads of one attempt at a time; 0: no limit", NULL},
+    {"session_wait", BF_SET_DURATION, AT(session_wait_ms), "30s", 1000, 3600000,
+     "how long an SQL attempt whose helper died counts as running until its session at the server is seen gone", NULL},
     {"sql_helper", BF_SET_PATH, AT(sql_helper), NULL, 0, 0, "path of bf-sql; default: beside the agent, then the installed one", NULL},
     {"http_helper", BF_SET_PATH, AT(http_helper), NULL, 0, 0, "path of bf-http; default: beside the agent, then the installed one", NULL},
     {"log_bytes_max", BF_SET_SIZE, AT(log_bytes_max), "64Mi", 0, 1LL << 40, "log kept of one attempt; more is cut, and said", NULL},

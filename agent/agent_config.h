@@ -33,6 +33,7 @@ struct agent_config {
     char *step_user;
     char *cgroup;
     int64_t step_pids;
+    int64_t session_wait_ms;
     char *sql_helper, *http_helper;
     uint64_t log_bytes_max;
 

@@ -99,6 +99,7 @@ void core_step(struct agent_core *c, const struct core_event *ev, int64_t now_ms
         case CORE_CONNECTED: core_lease_begin_hello(c, now_ms); break;
         case CORE_MESSAGE: on_message(c, ev->msg, ev->at_us, now_ms); break;
         case CORE_SPAWNED: on_spawned(c, ev, now_ms); break;
+        case CORE_CLOSING: core_end_on_closing(c, ev, now_ms); break;
         case CORE_ENDED: core_end_on_ended(c, ev, now_ms); break;
         case CORE_TIMER: on_timer(c, now_ms); break;
         case CORE_DRAIN: core_drain(c, now_ms); break;

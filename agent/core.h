@@ -7,11 +7,13 @@
  * every attempt as fenced: it asks to kill them (the guardian does so anyway), reports FENCED when they are known dead, and says
  * HELLO again.
  *
- * Life of an attempt:   (dispatch) -> WAITING -> SPAWNING -> RUNNING -> KILLING -> ENDED -> (report acknowledged) gone
- *                                        \          \__________\_____________^
- *                                         \___(never started)__________________^
- * ENDED means: no process of it is left.  A dispatch of an attempt that is held, or that ended within the last lease, is not
- * started again.  NOOP attempts end at once without a process.
+ * Life of an attempt:   (dispatch) -> WAITING -> SPAWNING -> RUNNING -> KILLING -> (CLOSING) -> ENDED -> (report acknowledged) gone
+ *                                        \          \__________\_________________________^
+ *                                         \___(never started)______________________________^
+ * ENDED means: no process of it is left.  CLOSING means the same, but the attempt left a session at a server, and whoever owns processes
+ * sees to its end within a bound of its own.  Nothing but the loss of the lease, or of the coordinator's interest, cuts that short.
+ * A dispatch of an attempt that is held, or that ended within the last lease, is not started again.  NOOP attempts end at once without a
+ * process.
  *
  * Waiting.  At most `slots` attempts are alive at a time: what is dispatched beyond that waits, and the first of them starts in the
  * step in which a slot ends, without a word of the coordinator.  Of what has waited, one starts only when its cpu and memory fit beside
@@ -44,7 +46,8 @@ enum core_event_kind {
     CORE_CONNECTED,          /* a socket to the coordinator exists (it may be silent) */
     CORE_MESSAGE,            /* msg */
     CORE_SPAWNED,            /* attempt runs */
-    CORE_ENDED,              /* attempt: outcome; no process of it is left */
+    CORE_CLOSING,            /* attempt: no process of it is left, but it has a session at a server, which is being ended */
+    CORE_ENDED,              /* attempt: outcome, note; no process of it is left, and no session, or nobody waits for that any more */
     CORE_TIMER,              /* time passed */
     CORE_DRAIN               /* take no more work, leave when the rest has ended */
 };
@@ -55,6 +58,7 @@ struct core_event {
     struct attempt_ref ref;
     const struct outcome *outcome;           /* CORE_ENDED: source EXIT/SIGNAL/OK/OOM/SQL/SPAWN…; the core turns it into
                                                 TIMEOUT, CANCELLED or FENCED when it had asked for the kill */
+    const char *note;                        /* CORE_ENDED: said after the outcome's text, whatever that becomes; NULL: nothing */
     int64_t at_us;                           /* CLOCK_REALTIME of SPAWNED, ENDED */
 };
 

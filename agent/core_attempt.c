@@ -40,7 +40,7 @@ struct attempt *core_attempt_add(struct agent_core *c, struct attempt_ref ref)
 
 bool core_attempt_is_alive(enum attempt_state s)
 {
-    return s == ATTEMPT_SPAWNING || s == ATTEMPT_RUNNING || s == ATTEMPT_KILLING;
+    return s == ATTEMPT_SPAWNING || s == ATTEMPT_RUNNING || s == ATTEMPT_KILLING || s == ATTEMPT_CLOSING;
 }
 
 void core_attempt_set_state(struct agent_core *c, struct attempt *a, enum attempt_state next)

@@ -20,7 +20,7 @@ static int64_t grace_ms(const struct attempt *a)
 
 static void term_attempt(struct agent_core *c, struct attempt *a, enum kill_cause cause, int64_t grace, int64_t now_ms)
 {
-    if (a->state == ATTEMPT_KILLING || a->state == ATTEMPT_ENDED)
+    if (a->state == ATTEMPT_KILLING || a->state == ATTEMPT_CLOSING || a->state == ATTEMPT_ENDED)
         return;
     core_attempt_set_state(c, a, ATTEMPT_KILLING);
     a->cause = cause;
@@ -99,6 +99,27 @@ static void take_outcome(struct agent_core *c, struct attempt *a, const struct o
     a->outcome.text = bf_arena_strndup(&a->arena, o->text ? o->text : "", n < OUTCOME_TEXT_MAX ? n : OUTCOME_TEXT_MAX);
 }
 
+/* The processes are dead, so nothing is left to kill or to time. */
+void core_end_on_closing(struct agent_core *c, const struct core_event *ev, int64_t now_ms)
+{
+    struct attempt *a = core_attempt_find_ref(c, ev->ref);
+    if (!a || a->state == ATTEMPT_ENDED)
+        return;
+    core_attempt_set_state(c, a, ATTEMPT_CLOSING);
+    a->limit_at_ms = a->kill_at_ms = CORE_NEVER;
+    core_report_send(c, a, now_ms);
+}
+
+/* Whole, behind as much of the text as there is room for. */
+static void add_note(struct attempt *a, const char *note)
+{
+    size_t n = strlen(note), room = OUTCOME_TEXT_MAX - (n < OUTCOME_TEXT_MAX - 2 ? n : OUTCOME_TEXT_MAX - 2) - 2;
+    int kept = (int)bf_utf8_cut(a->outcome.text, room);
+    char text[OUTCOME_TEXT_MAX + 1];
+    snprintf(text, sizeof text, "%.*s%s%s", kept, a->outcome.text, kept > 0 ? "; " : "", note);
+    a->outcome.text = bf_arena_strdup(&a->arena, text);
+}
+
 void core_end_on_ended(struct agent_core *c, const struct core_event *ev, int64_t now_ms)
 {
     struct attempt *a = core_attempt_find_ref(c, ev->ref);
@@ -106,6 +127,8 @@ void core_end_on_ended(struct agent_core *c, const struct core_event *ev, int64_
         return;
     take_outcome(c, a, ev->outcome);
     judge_outcome(a);
+    if (ev->note && *ev->note)
+        add_note(a, ev->note);
     core_end_attempt(c, a, ev->at_us, now_ms);
 }
 

@@ -23,7 +23,7 @@ static struct agent_report report_of(const struct attempt *a)
 {
     bool ended = a->state == ATTEMPT_ENDED;
     return (struct agent_report){
-        .ref = a->ref, .kind = ended ? REPORT_ENDED : REPORT_STARTED,
+        .ref = a->ref, .kind = ended ? REPORT_ENDED : REPORT_STARTED, .closing = a->state == ATTEMPT_CLOSING,
         .started_us = a->started_us, .ended_us = ended ? a->ended_us : 0, .outcome = a->outcome};
 }
 
@@ -82,7 +82,7 @@ void core_report_send_due(struct agent_core *c, bool all, int64_t now_ms)
         set_flying(c, c->attempts.at[i], 0);             /* what was sent over an earlier connection is lost, or soon acknowledged */
     for (size_t i = 0; i < c->attempts.n; i++) {
         struct attempt *a = c->attempts.at[i];
-        if (a->report_at_ms <= now_ms || (all && (a->state == ATTEMPT_ENDED || a->state == ATTEMPT_RUNNING)))
+        if (a->report_at_ms <= now_ms || (all && (a->state == ATTEMPT_ENDED || a->state == ATTEMPT_RUNNING || a->state == ATTEMPT_CLOSING)))
             core_report_send(c, a, now_ms);
     }
 }

@@ -15,7 +15,7 @@
 #define CORE_SEEN_CLUSTER_MAX 65
 
 enum phase { PHASE_OFF, PHASE_HELLO, PHASE_WELCOMED };
-enum attempt_state { ATTEMPT_WAITING, ATTEMPT_SPAWNING, ATTEMPT_RUNNING, ATTEMPT_KILLING, ATTEMPT_ENDED };
+enum attempt_state { ATTEMPT_WAITING, ATTEMPT_SPAWNING, ATTEMPT_RUNNING, ATTEMPT_KILLING, ATTEMPT_CLOSING, ATTEMPT_ENDED };
 enum kill_cause { CAUSE_NONE, CAUSE_TIMEOUT, CAUSE_CANCELLED, CAUSE_STALE, CAUSE_FENCED };
 
 struct attempt {
@@ -63,7 +63,7 @@ struct agent_core {
     struct agent_msg *report;                /* the REPORT that still takes more, of the current step */
     size_t report_cap, report_bytes;
     size_t flying_bytes, details_bytes;      /* of all attempts */
-    size_t n_alive, n_waiting;               /* attempts that are spawning, running or being killed; that wait for a slot */
+    size_t n_alive, n_waiting;               /* attempts that are spawning, running or coming to their end; that wait for a slot */
     uint64_t next_place;
     int64_t trip_us; uint32_t n_trips;       /* the mean round trip, and of how many */
     bool trip_changed;                       /* since the last HELLO */
@@ -83,7 +83,7 @@ struct attempt *core_attempt_find_ref(const struct agent_core *c, struct attempt
 /* Held from now on; ENDED, until it is set to something else. */
 struct attempt *core_attempt_add(struct agent_core *c, struct attempt_ref ref);
 void core_attempt_assign(struct attempt *a, const struct assignment *from);
-bool core_attempt_is_alive(enum attempt_state s);        /* it has a process, or will */
+bool core_attempt_is_alive(enum attempt_state s);        /* it has a process or a session, or will */
 void core_attempt_set_state(struct agent_core *c, struct attempt *a, enum attempt_state next);
 void core_attempt_remove(struct agent_core *c, struct attempt *a);
 void core_attempt_free(struct attempt *a);
@@ -124,6 +124,7 @@ void core_end_kill(struct agent_core *c, struct attempt *a, enum kill_cause caus
 void core_end_set_outcome(struct attempt *a, enum outcome_source source, const char *text);
 /* No process of it is left: report it.  at_us: CLOCK_REALTIME; 0: it never ran. */
 void core_end_attempt(struct agent_core *c, struct attempt *a, int64_t at_us, int64_t now_ms);
+void core_end_on_closing(struct agent_core *c, const struct core_event *ev, int64_t now_ms);
 void core_end_on_ended(struct agent_core *c, const struct core_event *ev, int64_t now_ms);
 void core_end_on_kill(struct agent_core *c, const struct agent_msg *m, int64_t now_ms);
 void core_end_on_timer(struct agent_core *c, int64_t now_ms);

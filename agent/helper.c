@@ -35,7 +35,7 @@ static enum bf_rc check_spec(const struct assignment *a, struct bf_error *err)
 {
     static const char *const own[] = {"resolved", "substituted", "attempt", "token", "cluster", "backfill", "plan", "step", "partition",
                                       "run",
-                                      "run_id", "timebox_ms"};
+                                      "run_id", "timebox_ms", "close_ms"};
     json_error_t wrong;
     enum bf_rc rc = BF_OK;
     json_t *spec = json_loads(a->spec, JSON_REJECT_DUPLICATES, &wrong);
@@ -59,7 +59,7 @@ static void put_text(struct bf_buf *b, const char *key, const char *value)
     bf_buf_put_str(b, ",");
 }
 
-static void put_ids(struct bf_buf *b, const struct assignment *a)
+static void put_ids(struct bf_buf *b, const struct assignment *a, int64_t close_ms)
 {
     const struct { const char *key, *value; } texts[] = {
         {"cluster", a->cluster}, {"plan", a->plan}, {"step", a->step}, {"partition", a->partition}, {"run_id", a->run_id}};
@@ -67,6 +67,8 @@ static void put_ids(struct bf_buf *b, const struct assignment *a)
     bf_buf_printf(b, "\"attempt\":%" PRIu64 ",\"token\":%" PRIu64 ",\"backfill\":%" PRIu32 ",\"run\":%" PRIu32
                   ",\"timebox_ms\":%" PRId64 ",",
                   a->ref.attempt, a->ref.token, a->backfill, a->run, a->timebox_ms);
+    if (close_ms > 0)
+        bf_buf_printf(b, "\"close_ms\":%" PRId64 ",", close_ms);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         put_text(b, texts[i].key, texts[i].value);
 }
@@ -122,12 +124,12 @@ static enum bf_rc put_resolved(struct bf_buf *b, const struct agent_config *c, c
 
 /* The ids and the references, then what stands between the braces of the specification. */
 static enum bf_rc put_input(struct bf_buf *b, const struct agent_config *c, const struct assignment *a, const char *const *own,
-                            struct bf_error *err)
+                            int64_t close_ms, struct bf_error *err)
 {
     const char *inner = strchr(a->spec, '{') + 1;
     secret_reserve(b, strlen(inner) + 16);
     bf_buf_put_str(b, "{");
-    put_ids(b, a);
+    put_ids(b, a, close_ms);
     enum bf_rc rc = put_resolved(b, c, a, own, err);
     if (rc != BF_OK)
         return rc;
@@ -151,12 +153,12 @@ static enum bf_rc write_input(const struct bf_buf *b, int *ret_fd, struct bf_err
     return BF_OK;
 }
 
-enum bf_rc helper_open_input(const struct agent_config *c, const struct assignment *a, const char *const *own, int *ret_fd,
-                             struct bf_error *err)
+enum bf_rc helper_open_input(const struct agent_config *c, const struct assignment *a, const char *const *own, int64_t close_ms,
+                             int *ret_fd, struct bf_error *err)
 {
     BF_CLEANUP(secret_wipe) struct bf_buf input = {0};
     enum bf_rc rc = check_spec(a, err);
     if (rc == BF_OK)
-        rc = put_input(&input, c, a, own, err);
+        rc = put_input(&input, c, a, own, close_ms, err);
     return rc == BF_OK ? write_input(&input, ret_fd, err) : rc;
 }

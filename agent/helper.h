@@ -12,8 +12,9 @@ const char *helper_setting(enum step_kind kind);     /* "sql_helper": what says 
 
 /* A descriptor (memfd, close-on-exec, at its beginning) with the assignment's specification, its ids, under "resolved" the text of its
  * references, and for SQL under "substituted" the values in it; the caller closes it.  References are resolved here and nowhere else: a
- * secret is in no argv, environment, file or log.  BF_DENIED, BF_NOT_FOUND, BF_INVALID, BF_LIMIT: it can never run so; BF_IO: this time. */
-enum bf_rc helper_open_input(const struct agent_config *c, const struct assignment *a, const char *const *own, int *ret_fd,
-                             struct bf_error *err) BF_MUST_CHECK;
+ * secret is in no argv, environment, file or log.  close_ms over 0 asks for no more than that the session which the attempt left at its
+ * server is ended, within that time.  BF_DENIED, BF_NOT_FOUND, BF_INVALID, BF_LIMIT: it can never run so; BF_IO: this time. */
+enum bf_rc helper_open_input(const struct agent_config *c, const struct assignment *a, const char *const *own, int64_t close_ms,
+                             int *ret_fd, struct bf_error *err) BF_MUST_CHECK;
 
 #endif

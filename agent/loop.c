@@ -131,13 +131,23 @@ static void tell_core(struct loop *l, const struct core_event *ev)
     bf_vec_clear(&l->later);
 }
 
-static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *outcome, int64_t at_us)
+static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *outcome, const char *note, int64_t at_us)
 {
     struct loop *l = arg;
-    const struct core_event ev = {.kind = CORE_ENDED, .ref = ref, .outcome = outcome, .at_us = at_us};
+    const struct core_event ev = {.kind = CORE_ENDED, .ref = ref, .outcome = outcome, .note = note, .at_us = at_us};
     bf_debug("ended", "attempt=%" PRIu64 " source=%d code=%d text=%s", ref.attempt, outcome->source, outcome->code,
              bf_log_quote(outcome->text));
+    if (outcome->usage.session == SESSION_ASSUMED_GONE)
+        bf_warn("assumed_gone", "attempt=%" PRIu64 " text=%s", ref.attempt, bf_log_quote(note));
+    else if (*note)
+        bf_info("session_ended", "attempt=%" PRIu64 " text=%s", ref.attempt, bf_log_quote(note));
     tell_core(l, &ev);
+}
+
+static void on_closing(void *arg, struct attempt_ref ref)
+{
+    bf_info("session_left", "attempt=%" PRIu64 " text=\"its helper died; its session at the server is being ended\"", ref.attempt);
+    tell_core(arg, &(struct core_event){.kind = CORE_CLOSING, .ref = ref, .at_us = bf_realtime_us()});
 }
 
 /* One message for each: readings are few. */
@@ -417,7 +427,7 @@ static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char 
     const struct runner_setup setup = {
         .config = c, .cgroups = cgroups, .logs = l->logs, .page = l->page, .own_env = l->setup->own_env, .work_dir = *ret_work,
         .result_dir = *ret_results, .epoll_fd = l->epoll_fd, .nofile_soft = soft, .cpu_milli = l->cpu_milli,
-        .memory_bytes = l->memory_bytes, .ended = on_ended, .arg = l};
+        .memory_bytes = l->memory_bytes, .closing = on_closing, .ended = on_ended, .arg = l};
     l->runner = runner_new(&setup);
     const struct prober_setup probes = {
         .config = c, .cgroups = cgroups, .page = l->page, .own_env = l->setup->own_env, .work_dir = *ret_work, .epoll_fd = l->epoll_fd,

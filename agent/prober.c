@@ -207,7 +207,7 @@ static int open_input(struct canary *c, const struct assignment *a, struct child
         pipes->in = *null_fd < 0 ? -1 : fcntl(*null_fd, F_DUPFD_CLOEXEC, 3);
         return pipes->in < 0 ? errno : 0;
     }
-    enum bf_rc rc = helper_open_input(s->config, a, s->own_env, &pipes->in, err);
+    enum bf_rc rc = helper_open_input(s->config, a, s->own_env, 0, &pipes->in, err);
     return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
 }
 

@@ -100,6 +100,13 @@ static void take_already_done(struct parsing *p, const json_t *value)
     p->ret->word = RESULT_ALREADY_DONE;
 }
 
+static void take_session(struct parsing *p, const json_t *value)
+{
+    const char *state = json_string_value(json_object_get(value, "state")), *text = json_string_value(json_object_get(value, "text"));
+    p->ret->session = state && strcmp(state, "closed") == 0 ? RESULT_SESSION_CLOSED : RESULT_SESSION_OPEN;
+    verdict_line(p->ret->session_text, sizeof p->ret->session_text, text ? text : "");
+}
+
 static void told(struct parsing *p, const char *wrong)
 {
     if (wrong)
@@ -115,7 +122,8 @@ static void take_pair(struct parsing *p, const char *key, const json_t *value)
     static const struct { const char *key; enum step_kind only; void (*take)(struct parsing *p, const json_t *value); } words[] = {
         {"rows", 0, take_rows}, {"skip", 0, take_skip}, {"fenced", 0, take_fenced}, {"already_done", 0, take_already_done},
         {"sql", 0, take_sql}, {"metric", 0, take_metric}, {"check", STEP_SQL, take_check}, {"check_failed", STEP_SQL, take_check_failed},
-        {"warehouse", STEP_SQL, take_warehouse}, {"http", STEP_HTTP, take_http}, {"not_yet", STEP_SQL, take_not_yet}};
+        {"warehouse", STEP_SQL, take_warehouse}, {"http", STEP_HTTP, take_http}, {"not_yet", STEP_SQL, take_not_yet},
+        {"session", STEP_SQL, take_session}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(key, words[i].key) == 0 && (words[i].only == 0 || words[i].only == p->kind)) {
             words[i].take(p, value);

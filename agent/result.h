@@ -12,9 +12,12 @@
 #define RESULT_BYTES_MAX (1u << 20)
 #define RESULT_TAIL_BYTES (64u << 10)        /* of what is longer: the end is read too, because the end is said there */
 #define RESULT_LINES_MAX 10000u
+#define RESULT_SESSION_MAX 400u              /* bytes of what is told of a session */
 
 enum result_word { RESULT_NONE, RESULT_SKIP, RESULT_FENCED, RESULT_SQL, RESULT_ALREADY_DONE, RESULT_CHECK, RESULT_HTTP,
                    RESULT_NOT_YET };
+
+enum result_session { RESULT_SESSION_NONE, RESULT_SESSION_OPEN, RESULT_SESSION_CLOSED };
 
 struct step_result {
     enum result_word word;                   /* the last one that was said */
@@ -22,6 +25,8 @@ struct step_result {
     int32_t code;                            /* RESULT_SQL: native; RESULT_CHECK: enum check_severity; RESULT_HTTP: status */
     char sqlstate[6], dbms[33];
     char text[OUTCOME_TEXT_MAX + 1];
+    enum result_session session;             /* what bf-sql said last of its session at a server, and in words */
+    char session_text[RESULT_SESSION_MAX + 1];
     struct details details;
 };
 

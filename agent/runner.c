@@ -1,9 +1,13 @@
 /* See runner.h.
  *
  *     ALIVE (leader runs) -> SWEEPING (leader reaped, others are being killed) -> GONE (told; freed at the end of the turn)
+ *       ^                                                                   |
+ *       |___ (its end is known, and it left a session: a helper closes it) _|
  *
  * The end of an attempt is told once its leader is reaped and its control group is empty (without one: a walk of /proc finds
- * nothing).  Children that a step leaves behind die with it.  Pipes are read dry before the end is told, so that the last words of
+ * nothing).  Children that a step leaves behind die with it.  A session that an SQL step left at its server is ended before the end is told,
+ * by a helper that is run, watched and killed as the step was, for a bounded time (ending.h).  That wait is cut short by an order to kill, and
+ * does not begin without a lease: no fence waits for a server.  Pipes are read dry before the end is told, so that the last words of
  * standard error stand in the outcome. */
 #include "agent/runner.h"
 
@@ -22,6 +26,7 @@
 #include <unistd.h>
 
 #include "agent/child_pipes.h"
+#include "agent/ending.h"
 #include "agent/environ.h"
 #include "agent/helper.h"
 #include "agent/proctree.h"
@@ -63,6 +68,8 @@ struct run {
     struct rusage rusage;
     int64_t sweep_at_ms, sweep_wait_ms;
     enum step_kind kind;
+    const struct assignment *assignment;     /* of whoever started it, until the end is told */
+    struct ending *ending;                   /* its end is known, and what runs closes its session; NULL: it does its work */
     struct cgroup_limits limits;             /* those that its host enforces */
     struct proctree_hold most;               /* without a control group: the most that was seen */
 };
@@ -203,7 +210,8 @@ static void helper_sentence(int errnum, const struct agent_config *c, enum step_
 }
 
 /* What differs between a program and a helper: the argv, and what standard input is. */
-static int prepare_input(struct runner *r, const struct assignment *a, struct child_pipes *p, const char **ret_argv0, struct bf_error *err)
+static int prepare_input(struct runner *r, const struct assignment *a, int64_t close_ms, struct child_pipes *p, const char **ret_argv0,
+                         struct bf_error *err)
 {
     if (!step_has_spec(a->kind)) {
         *ret_argv0 = a->n_argv > 0 ? a->argv[0] : "";
@@ -213,7 +221,7 @@ static int prepare_input(struct runner *r, const struct assignment *a, struct ch
         return p->in < 0 ? errno : 0;
     }
     *ret_argv0 = helper_program(r->setup.config, a->kind);
-    enum bf_rc rc = helper_open_input(r->setup.config, a, r->setup.own_env, &p->in, err);
+    enum bf_rc rc = helper_open_input(r->setup.config, a, r->setup.own_env, close_ms, &p->in, err);
     return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
 }
 
@@ -239,6 +247,7 @@ static struct run *new_run(struct runner *r, const struct assignment *a)
     run->runner = r;
     run->ref = a->ref;
     run->kind = a->kind;
+    run->assignment = a;
     run->leader = (struct source){SOURCE_LEADER, run};
     run->streams[0] = (struct source){SOURCE_STDOUT, run};
     run->streams[1] = (struct source){SOURCE_STDERR, run};
@@ -253,6 +262,7 @@ static struct run *new_run(struct runner *r, const struct assignment *a)
 static void free_run(struct run *run)
 {
     cgroup_give(run->runner->setup.cgroups, run->leaf);
+    ending_free(run->ending);
     free(run->result_path);
     free(run);
 }
@@ -270,7 +280,7 @@ static int spawn_run(struct run *run, const struct assignment *a, struct child_p
         .program = program, .dir = r->setup.work_dir, .deadline_ms = &r->setup.page->deadline_ms, .procs_fds = procs,
         .switch_user = r->setup.config->switch_user, .uid = r->setup.config->step_uid, .gid = r->setup.config->step_gid,
         .nofile_soft = r->setup.nofile_soft, .no_core = step_has_spec(a->kind)};
-    int errnum = prepare_input(r, a, pipes, &argv0, &err);
+    int errnum = prepare_input(r, a, run->ending ? run->ending->wait_ms : 0, pipes, &argv0, &err);
     if (errnum == 0)
         errnum = child_pipes_open(pipes);
     if (errnum == 0 && cgroup_take(r->setup.cgroups, &run->limits, &run->leaf, &err) != BF_OK)
@@ -291,7 +301,7 @@ static int spawn_run(struct run *run, const struct assignment *a, struct child_p
         req.out_fd = pipes->write[0];
         req.err_fd = pipes->write[1];
         req.n_procs_fds = run->leaf ? cgroup_leaf_procs(run->leaf, procs) : 0;
-        run->begin_us = bf_boottime_us();
+        run->begin_us = run->ending ? run->begin_us : bf_boottime_us();
         errnum = spawn_process(&req, &run->process, &what);
     }
     if (errnum != 0 && err.rc != BF_OK)
@@ -322,17 +332,14 @@ static void tell_unenforced(struct run *run, const struct assignment *a)
         step_log_write(run->log, 3, text.data, text.len, bf_realtime_us(), bf_boottime_ms());
 }
 
-static void adopt(struct run *run, struct child_pipes *pipes)
+/* To its process and its pipes. */
+static void listen_to(struct run *run, struct child_pipes *pipes)
 {
     struct runner *r = run->runner;
     for (size_t i = 0; i < 2; i++) {
         run->fds[i] = pipes->read[i];
         pipes->read[i] = -1;
     }
-    bf_map_put(&r->by_attempt, run->ref.attempt, r->runs.n);
-    bf_vec_push(&r->runs, run);
-    if (r->setup.logs)
-        run->log = step_log_new(r->setup.logs, run->ref, run);
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &run->leader};
     bool watched = epoll_ctl(r->setup.epoll_fd, EPOLL_CTL_ADD, run->process.pidfd, &ev) == 0;
     for (size_t i = 0; i < 2; i++) {
@@ -342,6 +349,16 @@ static void adopt(struct run *run, struct child_pipes *pipes)
     run->polled = !watched;                      /* it runs: what it does must be seen all the same */
     if (run->polled)
         run->sweep_at_ms = bf_boottime_ms() + POLL_MS;
+}
+
+static void adopt(struct run *run, struct child_pipes *pipes)
+{
+    struct runner *r = run->runner;
+    bf_map_put(&r->by_attempt, run->ref.attempt, r->runs.n);
+    bf_vec_push(&r->runs, run);
+    if (r->setup.logs)
+        run->log = step_log_new(r->setup.logs, run->ref, run);
+    listen_to(run, pipes);
     if (!run->leaf && r->sample_at_ms == INT64_MAX)
         r->sample_at_ms = bf_boottime_ms() + SAMPLE_MS;
 }
@@ -369,7 +386,7 @@ bool runner_start(struct runner *r, const struct assignment *a, struct verdict *
 void runner_term(struct runner *r, struct attempt_ref ref)
 {
     struct run *run = find(r, ref);
-    if (run && run->state == RUN_ALIVE)
+    if (run && run->state == RUN_ALIVE && !run->ending)
         (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGTERM, NULL, 0u);
 }
 
@@ -386,14 +403,21 @@ static bool sweep(struct run *run)
     return proctree_kill_attempts(&one, 1, getppid()) == 0;
 }
 
+static void kill_all_of(struct run *run)
+{
+    if (run->state == RUN_ALIVE)
+        (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGKILL, NULL, 0u);
+    (void)sweep(run);
+}
+
 void runner_kill(struct runner *r, struct attempt_ref ref)
 {
     struct run *run = find(r, ref);
     if (!run)
         return;
-    if (run->state == RUN_ALIVE)
-        (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGKILL, NULL, 0u);
-    (void)sweep(run);
+    if (run->ending)
+        run->ending->cut = "the wait for it was cut short, because the attempt was given up";
+    kill_all_of(run);
 }
 
 /* true: nothing was left.  Orphans went to whoever is the agent's parent now. */
@@ -444,53 +468,110 @@ static struct verdict_limits limits_told(const struct run *run, const struct cgr
         .pids = run->limits.pids, .pids_hits = m->pids_hits};
 }
 
-static void tell_end(struct run *run)
+static void drain(struct run *run)
 {
-    struct runner *r = run->runner;
-    struct step_result result;
-    struct bf_buf remarks = {0};
-    struct verdict verdict;
     for (size_t i = 0; i < 2; i++) {
         for (size_t n = 0; n < LAST_READS && read_stream(run, i); n++)
             ;
         close_stream(run, i);
     }
-    result_take(run->result_path, run->kind, &result, &remarks);
-    BF_AUTO_FREE char *details = details_render(&result.details);
+}
+
+/* What the end of the attempt's own process means. */
+static struct ending *judge(struct run *run)
+{
+    struct runner *r = run->runner;
+    struct step_result result;
     struct cgroup_meters meters;
     struct verdict_limits limits = {0};
+    struct bf_buf remarks = {0};
+    result_take(run->result_path, run->kind, &result, &remarks);
     if (run->leaf) {
         cgroup_leaf_meters(run->leaf, &meters);
         limits = limits_told(run, &meters, &remarks);
     }
-    verdict_of_end(run->status, &result, details, run->tail, run->tail_len, &limits, &verdict);
-    if (verdict.outcome.source == OUTCOME_SIGNAL && atomic_load(&r->setup.page->fences) != run->fences) {
-        verdict.outcome.source = OUTCOME_FENCED;
-        snprintf(verdict.text, sizeof verdict.text, "fenced: the guardian killed it when the lease ran out");
+    struct ending *e = ending_new(run->status, &result, run->tail, run->tail_len, &limits);
+    e->remarks = remarks;
+    if (e->verdict.outcome.source == OUTCOME_SIGNAL && atomic_load(&r->setup.page->fences) != run->fences) {
+        e->verdict.outcome.source = OUTCOME_FENCED;
+        snprintf(e->verdict.text, sizeof e->verdict.text, "fenced: the guardian killed it when the lease ran out");
     }
-    usage_of(r->setup.cgroups, run->leaf ? &meters : NULL, &run->rusage, bf_boottime_us() - run->begin_us, &verdict.outcome.usage);
-    struct attempt_usage *usage = &verdict.outcome.usage;
+    struct attempt_usage *usage = &e->verdict.outcome.usage;
+    usage_of(r->setup.cgroups, run->leaf ? &meters : NULL, &run->rusage, bf_boottime_us() - run->begin_us, usage);
     if (run->most.rss_bytes > usage->peak_memory_bytes)
         usage->peak_memory_bytes = run->most.rss_bytes;
     if (!run->leaf)
         usage->peak_pids = run->most.threads;
+    result_done(&result);
+    return e;
+}
+
+static void tell_end(struct run *run)
+{
+    struct runner *r = run->runner;
+    struct ending *e = run->ending;
     if (run->log) {
-        if (remarks.len > 0)
-            step_log_write(run->log, 3, remarks.data, remarks.len, bf_realtime_us(), bf_boottime_ms());
+        if (e->remarks.len > 0)
+            step_log_write(run->log, 3, e->remarks.data, e->remarks.len, bf_realtime_us(), bf_boottime_ms());
         step_log_end(run->log, bf_boottime_ms());
         run->log = NULL;
     }
-    bf_buf_free(&remarks);
-    result_done(&result);
     run->state = RUN_GONE;
     run->sweep_at_ms = INT64_MAX;
-    r->setup.ended(r->setup.arg, run->ref, &verdict.outcome, bf_realtime_us());
+    r->setup.ended(r->setup.arg, run->ref, &e->verdict.outcome, e->note, bf_realtime_us());
+}
+
+/* A leaf without the limits of the step: it may have died of them.  false: it did not start, and the ending says so. */
+static bool start_closing(struct run *run)
+{
+    BF_CLEANUP(child_pipes_close) struct child_pipes pipes = CHILD_PIPES_NONE;
+    struct runner *r = run->runner;
+    struct ending *e = run->ending;
+    char text[OUTCOME_TEXT_MAX];
+    int64_t now_ms = bf_boottime_ms();
+    if (e->verdict.outcome.source == OUTCOME_FENCED || atomic_load(&r->setup.page->deadline_ms) <= now_ms) {
+        ending_session_assumed_gone(e, "nobody looked for it, because the lease of the agent had run out");
+        return false;
+    }
+    cgroup_give(r->setup.cgroups, run->leaf);
+    run->leaf = NULL;
+    run->limits = (struct cgroup_limits){.pids = run->limits.pids};
+    e->wait_ms = r->setup.config->session_wait_ms;
+    if (spawn_run(run, run->assignment, &pipes, text, sizeof text) != 0) {
+        ending_session_assumed_gone(e, text);
+        return false;
+    }
+    e->began_ms = now_ms;
+    e->until_ms = now_ms + e->wait_ms;
+    run->state = RUN_ALIVE;
+    run->sweep_at_ms = INT64_MAX;
+    listen_to(run, &pipes);
+    return true;
+}
+
+/* Nothing of what ran is left. */
+static void take_end(struct run *run)
+{
+    drain(run);
+    if (run->ending) {
+        struct step_result said;
+        result_take(run->result_path, run->kind, &said, &run->ending->remarks);
+        ending_session_told(run->ending, &said);
+        result_done(&said);
+        tell_end(run);
+        return;
+    }
+    run->ending = judge(run);
+    if (run->ending->session_open && start_closing(run))
+        run->runner->setup.closing(run->runner->setup.arg, run->ref);
+    else
+        tell_end(run);
 }
 
 static void try_end(struct run *run, int64_t now_ms)
 {
     if (sweep(run)) {
-        tell_end(run);
+        take_end(run);
         return;
     }
     run->sweep_at_ms = now_ms + run->sweep_wait_ms;
@@ -576,6 +657,10 @@ void runner_run(struct runner *r, int64_t now_ms)
         sample(r, now_ms);
     for (size_t i = r->runs.n; i-- > 0;) {
         struct run *run = r->runs.at[i];
+        if (run->ending && run->ending->until_ms <= now_ms && run->state == RUN_ALIVE) {
+            kill_all_of(run);                /* what it said last tells why */
+            run->ending->until_ms = INT64_MAX;
+        }
         if (run->state == RUN_ALIVE && run->polled && run->sweep_at_ms <= now_ms)
             look_at(run, now_ms);
         else if (run->state == RUN_SWEEPING && run->sweep_at_ms <= now_ms)
@@ -588,7 +673,11 @@ void runner_run(struct runner *r, int64_t now_ms)
 int64_t runner_next_ms(const struct runner *r)
 {
     int64_t at = r->sample_at_ms;
-    for (size_t i = 0; i < r->runs.n; i++)
-        at = r->runs.at[i]->sweep_at_ms < at ? r->runs.at[i]->sweep_at_ms : at;
+    for (size_t i = 0; i < r->runs.n; i++) {
+        const struct run *run = r->runs.at[i];
+        at = run->sweep_at_ms < at ? run->sweep_at_ms : at;
+        if (run->ending && run->state == RUN_ALIVE && run->ending->until_ms < at)
+            at = run->ending->until_ms;
+    }
     return at;
 }

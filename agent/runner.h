@@ -16,8 +16,11 @@ enum source_kind { SOURCE_LOOP, SOURCE_SOCKET, SOURCE_LEADER, SOURCE_STDOUT, SOU
                    SOURCE_PROBE_LEADER, SOURCE_PROBE_STDOUT, SOURCE_PROBE_STDERR };       /* of prober.h */
 struct source { enum source_kind kind; void *owner; };
 
-/* No process of the attempt is left.  outcome is borrowed for the call; at_us: CLOCK_REALTIME. */
-typedef void runner_ended(void *arg, struct attempt_ref ref, const struct outcome *outcome, int64_t at_us);
+/* No process of the attempt is left, and no session, or nobody waits for that any more: outcome.usage.session, and note in words ("": nothing
+ * to tell).  Both are borrowed for the call; at_us: CLOCK_REALTIME. */
+typedef void runner_ended(void *arg, struct attempt_ref ref, const struct outcome *outcome, const char *note, int64_t at_us);
+/* No process of it is left, but it has a session at a server, which is being ended. */
+typedef void runner_closing(void *arg, struct attempt_ref ref);
 
 struct runner_setup {
     const struct agent_config *config;
@@ -29,6 +32,7 @@ struct runner_setup {
     int epoll_fd;
     uint64_t nofile_soft;                    /* of steps */
     uint64_t cpu_milli, memory_bytes;        /* what the host has for all of them */
+    runner_closing *closing;
     runner_ended *ended;
     void *arg;
 };
@@ -38,7 +42,7 @@ struct runner *runner_new(const struct runner_setup *setup);
 /* Nothing may run any more. */
 void runner_free(struct runner *r);
 
-/* Start.  false: it never ran, and *ret says why. */
+/* Start.  false: it never ran, and *ret says why; else *a must stay until its end is told. */
 bool runner_start(struct runner *r, const struct assignment *a, struct verdict *ret);
 void runner_term(struct runner *r, struct attempt_ref ref);
 void runner_kill(struct runner *r, struct attempt_ref ref);

@@ -50,7 +50,7 @@ static void report_inputs(struct input *in)
 {
     for (uint32_t i = 0; i < N; i++) {
         in[i] = (struct input){.kind = INPUT_REPORT, .incarnation = 0x1234567890abcdef, .key = {1, 2, 3, 4}};
-        in[i].report = (struct agent_report){ref_of(i), REPORT_ENDED, 1700000000000000 + i, 1700000000020123 + 2 * i, good};
+        in[i].report = (struct agent_report){ref_of(i), REPORT_ENDED, false, 1700000000000000 + i, 1700000000020123 + 2 * i, good};
     }
 }
 

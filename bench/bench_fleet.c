@@ -195,8 +195,8 @@ static void end_all(struct fleet *f)
     for (size_t i = 0; i < f->n; i++) {
         struct peer *p = &f->peers[i];
         for (size_t k = 0; k < p->held.n; k++) {
-            struct agent_report r = {p->held.at[k], REPORT_ENDED, 1, 2, {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "",
-                                                                         .text = "", .rows = -1}};
+            struct agent_report r = {p->held.at[k], REPORT_ENDED, false, 1, 2, {.source = OUTCOME_OK, .sqlstate = "", .dbms = "",
+                                                                         .details = "", .text = "", .rows = -1}};
             const struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = p->incarnation, .text = "", .reports = &r, .n_reports = 1};
             say(f, p, &m);
         }

@@ -232,7 +232,7 @@ static void end_well(struct run *r, uint64_t attempt)
         return;
     struct input in = {.kind = INPUT_REPORT, .incarnation = agent.incarnation};
     memcpy(in.key, agent.key, sizeof in.key);
-    in.report = (struct agent_report){a.ref, REPORT_ENDED, 1, 2, {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "",
+    in.report = (struct agent_report){a.ref, REPORT_ENDED, false, 1, 2, {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "",
                                                                 .text = "", .rows = -1}};
     step(r, &in);
 }

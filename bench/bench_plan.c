@@ -100,8 +100,8 @@ static void turn(struct engine *e, struct engine_out *out)
     engine_out_clear(out);
     for (size_t i = 0; i < n; i++) {
         struct input in = {.kind = INPUT_REPORT, .incarnation = 1, .key = {1}};
-        in.report = (struct agent_report){granted[i], REPORT_ENDED, 1, 2, {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "",
-                                                                           .text = "", .rows = -1}};
+        in.report = (struct agent_report){granted[i], REPORT_ENDED, false, 1, 2, {.source = OUTCOME_OK, .sqlstate = "", .dbms = "",
+                                                                           .details = "", .text = "", .rows = -1}};
         step(e, &in, out);
     }
     engine_finish_turn(e, 1000, 1000000, out);

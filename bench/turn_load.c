@@ -168,7 +168,7 @@ static void report(struct load *l, uint32_t i)
     for (size_t at = 0; at < agent->held.n;) {
         size_t n = 0;
         for (; n < REPORTS_MAX && at < agent->held.n; n++, at++)
-            reports[n] = (struct agent_report){agent->held.at[at], REPORT_ENDED, l->now_ms * 1000, (l->now_ms + l->step_ms) * 1000,
+            reports[n] = (struct agent_report){agent->held.at[at], REPORT_ENDED, false, l->now_ms * 1000, (l->now_ms + l->step_ms) * 1000,
                                                {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "", .text = "", .rows = -1}};
         struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = i + 1, .text = "", .reports = reports, .n_reports = n};
         tell(l, agent, &m);

@@ -179,6 +179,13 @@ struct plan *plan_keep(const struct plan *p)
     return own;
 }
 
+/* What has none says so (ansi), or by the name of its driver. */
+bool plan_step_has_session(const struct plan *p, const struct plan_step *s)
+{
+    bool asks = (s->kind == PLAN_SQL || s->kind == PLAN_SENSOR) && s->connection != PLAN_NO_INDEX;
+    return asks && !p->connections[s->connection].ansi && !strcasestr(p->connections[s->connection].odbc, "sqlite");
+}
+
 bool plan_only_asks(const struct plan *p)
 {
     size_t n = 0;

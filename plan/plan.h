@@ -88,6 +88,8 @@ void plan_source_done(struct plan_source *source);
 /* It only asks: all of its steps are `warehouse` ones, as those of bfctl warehouse test are.  What comes of it is its answer, so it is
  * nobody's @latest, and nothing to alert about. */
 bool plan_only_asks(const struct plan *p);
+/* Whether an attempt of the step has a session at a server that may outlive its process. */
+bool plan_step_has_session(const struct plan *p, const struct plan_step *s);
 /* Index by name, or PLAN_NO_INDEX. */
 uint32_t plan_find_step(const struct plan *p, const char *name);
 

@@ -82,6 +82,7 @@ enum report_kind { REPORT_STARTED = 1, REPORT_ENDED = 2 };
 struct agent_report {
     struct attempt_ref ref;
     enum report_kind kind;
+    bool closing;                            /* REPORT_STARTED: its processes are dead, and its agent waits until its session is gone */
     int64_t started_us, ended_us;            /* agent's CLOCK_REALTIME; 0: not yet, or never ran */
     struct outcome outcome;                  /* REPORT_ENDED only */
 };

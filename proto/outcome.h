@@ -30,6 +30,14 @@ enum oom_cause { OOM_OWN_LIMIT = 1, OOM_HOST = 2 };
 /* What a failed check means; those that only warn fail nothing. */
 enum check_severity { CHECK_ERROR = 1, CHECK_HALT = 2 };
 
+/* What became of a session at a server that the attempt had not closed itself.  Numbers are stored: append only. */
+enum session_end {
+    SESSION_CLOSED = 0,          /* there was none, it was closed in order, or it was gone when it was looked for */
+    SESSION_ENDED = 1,           /* its agent ended it, and saw it gone */
+    SESSION_ASSUMED_GONE = 2     /* nobody saw it gone within the time that is given to it: it may still be at work */
+};
+#define SESSION_END_MAX SESSION_ASSUMED_GONE
+
 struct attempt_usage {
     int64_t wall_us, cpu_us;             /* cpu: user + system */
     uint64_t peak_memory_bytes;          /* 0: unknown */
@@ -38,6 +46,7 @@ struct attempt_usage {
     uint32_t peak_pids;                  /* processes and threads at a time; 0: unknown */
     uint8_t limits_hit;                  /* bits of enum host_limit: it wanted more than its limit gave */
     uint8_t measured_by;                 /* 0 unknown, 1 rusage, 2 cgroup v1, 3 cgroup v2 */
+    uint8_t session;                     /* enum session_end: beside what it used, what it left */
 };
 
 #define OUTCOME_TEXT_MAX 512

@@ -22,7 +22,7 @@ bool outcome_is_empty(const struct outcome *o)
     const struct attempt_usage *u = &o->usage;
     return !o->source && !o->code && !o->rows && nothing(o->text) && nothing(o->sqlstate) && nothing(o->dbms) && nothing(o->details) &&
            !u->wall_us && !u->cpu_us && !u->peak_memory_bytes && !u->read_bytes && !u->written_bytes && !u->measured_by &&
-           !u->throttled_us && !u->peak_pids && !u->limits_hit;
+           !u->throttled_us && !u->peak_pids && !u->limits_hit && !u->session;
 }
 
 static bool is_sqlstate(const char *s, size_t n)
@@ -68,6 +68,7 @@ void outcome_to_pb(const struct outcome *o, struct Pb__Outcome *pb, struct bf_ar
     WIRE_SET(pb, throttled_us, o->usage.throttled_us);
     WIRE_SET(pb, peak_pids, o->usage.peak_pids);
     WIRE_SET(pb, limits_hit, o->usage.limits_hit);
+    WIRE_SET(pb, session, (uint32_t)o->usage.session);
 }
 
 void put_text(struct pb_out *o, uint32_t id, const char *s, size_t max, struct bf_arena *tmp)
@@ -103,6 +104,7 @@ void outcome_put(const struct outcome *o, uint32_t id, struct pb_out *out, struc
     pb_put_int(&to, 14, o->usage.throttled_us);
     pb_put_uint(&to, 15, o->usage.peak_pids);
     pb_put_uint(&to, 16, o->usage.limits_hit);
+    pb_put_uint(&to, 17, (uint32_t)o->usage.session);
     pb_end(&to, at);
     *out = to;
 }
@@ -136,6 +138,7 @@ void outcome_from_pb(struct wire_in *in, const struct Pb__Outcome *pb, bool requ
         .peak_pids = pb->peak_pids,
         .limits_hit = (uint8_t)wire_enum(in, "set of limits", pb->limits_hit, 0, HOST_LIMITS),
         .measured_by = (uint8_t)wire_enum(in, "way of measuring", pb->measured_by, 0, 3),
+        .session = (uint8_t)wire_enum(in, "end of a session", pb->session, 0, SESSION_END_MAX),
     };
 }
 
@@ -234,6 +237,7 @@ void report_to_pb(const struct agent_report *r, struct Pb__Report *pb, struct Pb
     WIRE_SET(pb, token, r->ref.token);
     WIRE_SET(pb, kind, (uint32_t)r->kind);
     WIRE_SET(pb, started_us, r->started_us);
+    WIRE_SET(pb, closing, r->closing);
     pb->has_ended_after_us = r->ended_us != 0;
     pb->ended_after_us = time_after(r->ended_us, r->started_us);
     if (outcome_is_empty(&r->outcome))
@@ -253,6 +257,7 @@ void report_put(const struct agent_report *r, uint32_t id, struct pb_out *out, s
     if (r->ended_us)
         pb_put_always(out, 5, pb_zigzag(time_after(r->ended_us, r->started_us)));
     outcome_put(&r->outcome, 6, out, tmp);
+    pb_put_uint(out, 7, r->closing);
     pb_end(out, at);
 }
 
@@ -266,6 +271,7 @@ void report_from_pb(struct wire_in *in, const struct Pb__Report *pb, struct agen
     ret->ref = (struct attempt_ref){pb->attempt, pb->token};
     ret->kind = wire_enum(in, "kind of report", pb->kind, REPORT_STARTED, REPORT_ENDED);
     ret->started_us = pb->started_us;
+    ret->closing = pb->closing;
     ret->ended_us = pb->has_ended_after_us ? time_sum(pb->started_us, pb->ended_after_us) : 0;
     outcome_from_pb(in, pb->outcome, ret->kind == REPORT_ENDED, &ret->outcome);
 }

@@ -74,6 +74,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_SHARE: return "share";
     case RECORD_YIELDED: return "yielded";
     case RECORD_REVOKED: return "revoked";
+    case RECORD_CLOSING: return "closing";
     case RECORD_ROUND_TRIP: return "round_trip";
     case RECORD_SHARES: return "shares";
     case RECORD_POOL_HEAD: return "pool_head";

@@ -408,6 +408,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_RERUN: good = r->agent != 0 && r->n_numbers == 3; break;
     case RECORD_YIELDED: good = r->n_numbers == 4; break;
     case RECORD_REVOKED: good = r->ref.attempt != 0 && rare->revoked != 0; break;
+    case RECORD_CLOSING: good = r->ref.attempt != 0; break;
     case RECORD_ROUND_TRIP: good = r->agent != 0 && r->n_numbers == 1; break;
     case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;

@@ -58,6 +58,8 @@ enum record_kind {
                                      and what is usual.  ASKED: it straggles, and is asked to end, to be run again elsewhere; the others
                                      in snapshots only */
     RECORD_PROBED = 48,           /* probe, agent (0: nobody answered), at_us, retry_at_ms: engine time: the newest reading */
+    RECORD_CLOSING = 61,          /* attempt.ref, at_us: its processes are dead, and its agent waits until its session at the server is gone;
+                                     it holds what it holds.  In snapshots too */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */

@@ -127,6 +127,16 @@ static enum bf_rc apply_started(struct engine *e, const struct record *r, struct
     return BF_OK;
 }
 
+static enum bf_rc apply_closing(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct attempt *a = attempt_find(e, r->ref.attempt);
+    if (!a)
+        return corrupt(r, "the attempt whose session is being ended is not open", err);
+    e->n_closing += a->closing_us == 0;
+    a->closing_us = r->at_us;
+    return BF_OK;
+}
+
 static enum instance_state state_after(enum verdict v)
 {
     switch (v) {
@@ -191,6 +201,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
     end_instance(in, a, r);
     sensor_ended(e, b, number, r);
     const struct outcome *o = record_outcome(r);
+    e->session_ends[o->usage.session] += !e->recovering;
     b->usage[number] = usage_of(&o->usage);
 #ifdef BF_PLANTS
     bf_map_put(&e->planted_ended, a->ref.attempt, instance_key(b, number));
@@ -317,6 +328,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_SHARE: return apply_share(e, r, err);
     case RECORD_YIELDED: return apply_yielded(e, r, err);
     case RECORD_REVOKED: return apply_revoked(e, r, err);
+    case RECORD_CLOSING: return apply_closing(e, r, err);
     case RECORD_ROUND_TRIP: return apply_round_trip(e, r, err);
     case RECORD_SHARES: return apply_shares(e, r, err);
     case RECORD_TIMEBOX: return timebox_apply(e, r, err);

@@ -18,6 +18,7 @@ struct attempt {
     uint32_t backfill, step, index, n, run, attempt_no, agent;
     uint64_t incarnation;                        /* of the agent when it was granted */
     int64_t granted_us, started_us;
+    int64_t closing_us;                          /* since when only its session at the server is left; 0: it works */
     uint64_t placed[PLACE_NUMBERS];              /* the numbers of its grant, the first one more than there; 0: its plan says nothing */
     int64_t granted_ms, late_ms;                 /* engine time; when it straggles (late.c).  0: not known, never */
     bool listed_late;                            /* derived */

@@ -91,6 +91,7 @@ void attempt_close(struct engine *e, struct attempt *a)
     bf_map_del(&e->slot_of, a->ref.attempt);
     backfill_find(e, a->backfill)->open--;
     e->n_open--;
+    e->n_closing -= a->closing_us != 0;
     if (!e->recovering) {
         spread_count(e, a, false);
         release(e, a);

@@ -144,6 +144,14 @@ static void refuse(struct decision *d, const struct input *in, const char *text)
     f->text = text;
 }
 
+/* Of an attempt that nobody tells the end of: did it perhaps leave a session at a server, which nobody looks for?  One that was given ahead
+ * may have started too: the word of it comes later, or is lost with its agent. */
+static bool left_session(const struct engine *e, const struct attempt *a)
+{
+    const struct plan *plan = backfill_find(e, a->backfill)->plan;
+    return !BF_PLANTED("session_untold") && plan_step_has_session(plan, &plan->steps[a->step]);
+}
+
 /* Gives how many were. */
 static uint32_t end_as_lost(struct decision *d, uint32_t agent, const char *text,
                         bool (*picked)(const struct decision *, const struct attempt *, uint64_t), uint64_t incarnation)
@@ -156,6 +164,9 @@ static uint32_t end_as_lost(struct decision *d, uint32_t agent, const char *text
         slot = a->agent_next;
         if (!picked(d, a, incarnation))
             continue;
+        bool left = left_session(e, a);
+        lost.usage.session = left ? SESSION_ASSUMED_GONE : SESSION_CLOSED;
+        lost.text = left ? out_printf(d->out, "%s; its session at the server is assumed gone: nobody could look for it", text) : text;
         end_attempt(d, a, &lost, 0, 0);
         n++;
     }
@@ -334,22 +345,41 @@ static struct attempt *planted_successor(const struct engine *e, const struct at
 }
 #endif
 
+/* Told again with each HELLO. */
+static void report_closing(struct decision *d, const struct attempt *a)
+{
+    if (a->closing_us)
+        return;
+    if (BF_PLANTED("closing_gives_back")) {
+        end_attempt(d, a, &(struct outcome){.source = OUTCOME_LOST, .sqlstate = "", .dbms = "", .details = "", .text = "", .rows = -1}, 0, 0);
+        return;
+    }
+    struct record *r = record_begin(d, RECORD_CLOSING);
+    r->ref = a->ref;
+    r->backfill = a->backfill;
+    r->step = a->step;
+    r->index = a->index;
+    record_emit(d, r);
+}
+
 static void report_started(struct decision *d, const struct input *in, const struct agent *sender)
 {
     const struct attempt *a = attempt_find(d->e, in->report.ref.attempt);
     if (!a || a->ref.token != in->report.ref.token || !sender || a->agent != sender->id || a->incarnation != in->incarnation)
         return;
     const struct backfill *b = backfill_find(d->e, a->backfill);
-    if (b->instances[instance_number(b, a->step, a->index)].state != INSTANCE_ASSIGNED)
-        return;
-    struct record *r = record_begin(d, RECORD_STARTED);
-    r->ref = a->ref;
-    r->backfill = a->backfill;
-    r->step = a->step;
-    r->index = a->index;
-    r->started_us = in->report.started_us;
-    r->retry_at_ms = a->ahead_us > 0 ? d->now_ms : 0;
-    record_emit(d, r);
+    if (b->instances[instance_number(b, a->step, a->index)].state == INSTANCE_ASSIGNED) {
+        struct record *r = record_begin(d, RECORD_STARTED);
+        r->ref = a->ref;
+        r->backfill = a->backfill;
+        r->step = a->step;
+        r->index = a->index;
+        r->started_us = in->report.started_us;
+        r->retry_at_ms = a->ahead_us > 0 ? d->now_ms : 0;
+        record_emit(d, r);
+    }
+    if (in->report.closing)
+        report_closing(d, a);
 }
 
 static void acknowledge(struct decision *d, const struct agent *sender, struct attempt_ref ref)

@@ -55,6 +55,7 @@ static void put_outcome(struct hasher *h, const struct outcome *o)
     put_time(h, o->usage.throttled_us);
     bf_buf_put_u32(&h->buf, o->usage.peak_pids);
     bf_buf_put_u8(&h->buf, o->usage.limits_hit);
+    bf_buf_put_u8(&h->buf, o->usage.session);
 }
 
 /* Little-endian, whatever the host's order is. */
@@ -191,6 +192,7 @@ static void put_attempt(struct hasher *h, const struct attempt *a)
     bf_buf_put_u64(&h->buf, a->ref.token);
     bf_buf_put_u64(&h->buf, a->ahead_us);
     bf_buf_put_u8(&h->buf, (uint8_t)a->revoked);
+    put_time(h, a->closing_us);
     bf_buf_put_u32(&h->buf, a->backfill);
     bf_buf_put_u32(&h->buf, a->step);
     bf_buf_put_u32(&h->buf, a->index);

@@ -188,6 +188,11 @@ static void add_attempts(const struct engine *e, struct engine_out *out)
         rare->revoked = a->revoked;
         place_put(a, out, r);
         put_late(a, out, r);
+        if (a->closing_us == 0)
+            continue;
+        r = record_add(out, RECORD_CLOSING);
+        r->ref = a->ref;
+        r->at_us = a->closing_us;
     }
 }
 

@@ -138,7 +138,8 @@ struct engine {
     BF_VEC_TYPE(uint32_t) free_slots;
     struct bf_map slot_of;                       /* attempt id -> slot */
     uint32_t first_attempt, last_attempt;        /* slots, in order of id */
-    uint64_t n_open;
+    uint64_t n_open, n_closing;                  /* n_closing, derived: of them those that wait for the end of their session */
+    uint64_t session_ends[SESSION_END_MAX + 1];  /* attempts that ended while this engine lived; no state */
     uint32_t first_ahead, last_ahead;            /* derived: slots of those that wait at their agents */
     struct heap late;                            /* derived: (engine time, open attempt): late.c */
     BF_VEC_TYPE(uint64_t) late_now;              /* derived: open attempts that are late */

@@ -112,7 +112,8 @@ bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, u
         .finished_us = in->finished_us, .retry_at_ms = in->retry_at_ms, .usage = b->usage[number], .held = in->flags & FLAG_HELD,
         .stale = in->flags & FLAG_STALE, .cancelling = in->flags & FLAG_CANCELLING, .goes_on = in->flags & FLAG_KEEP,
         .reused_from = in->flags & FLAG_REUSED && b->origin ? b->origin[number] : 0, .looking = instance_looking(in),
-        .prefetched = a && a->waits, .unheard = a && attempt_fenced(e, a), .revoked = a ? a->revoked : 0,
+        .closing_us = a ? a->closing_us : 0, .prefetched = a && a->waits, .unheard = a && attempt_fenced(e, a),
+        .revoked = a ? a->revoked : 0,
     };
     return true;
 }
@@ -137,6 +138,32 @@ bool engine_failure_unretried(const struct engine *e, uint32_t backfill, uint32_
     uint64_t i = 0;
     return instance_find(e, backfill, step, index, &b, &number) && bf_map_get(&e->failure_of, instance_key(b, number), &i) &&
            e->failures.at[i].budget_spent;
+}
+
+static bool draws_on(const struct plan *plan, const struct plan_step *s, const char *pool)
+{
+    for (uint32_t i = 0; s->pool != PLAN_NO_INDEX && i <= s->n_also; i++)
+        if (strcmp(plan->pools[i == 0 ? s->pool : s->also[i - 1]].name, pool) == 0)
+            return true;
+    return false;
+}
+
+uint64_t engine_closing(const struct engine *e, const char *pool)
+{
+    uint64_t n = 0;
+    if (!pool)
+        return e->n_closing;
+    for (uint32_t slot = e->n_closing ? e->first_attempt : NO_SLOT; slot != NO_SLOT; slot = e->attempts.at[slot].next) {
+        const struct attempt *a = &e->attempts.at[slot];
+        const struct plan *plan = backfill_find(e, a->backfill)->plan;
+        n += a->closing_us != 0 && draws_on(plan, &plan->steps[a->step], pool);
+    }
+    return n;
+}
+
+uint64_t engine_session_ends(const struct engine *e, enum session_end how)
+{
+    return e->session_ends[how];
 }
 
 uint64_t engine_fenced(const struct engine *e, uint32_t agent, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max)

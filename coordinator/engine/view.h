@@ -32,6 +32,7 @@ struct instance_view {
     uint32_t agent;                          /* of the open or last attempt; 0: none */
     uint64_t attempt;                        /* open or last attempt; 0: none */
     int64_t started_us, finished_us;         /* of the last attempt; 0: not yet */
+    int64_t closing_us;                      /* RUNNING: since when only its session at the server is left; 0: it works */
     int64_t retry_at_ms;                     /* BACKING_OFF: engine time */
     struct instance_usage usage;
     bool held;                               /* by a person, whatever its state */
@@ -67,6 +68,11 @@ struct backfill_view {
 /* Attempts that are unheard, as in instance_view, at this agent.  backfill 0: of all.  Gives how many there are; partition indices of the
  * first of them in ret.  O(attempts of the agent). */
 uint64_t engine_fenced(const struct engine *e, uint32_t agent, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max);
+
+/* Attempts that are dead and wait for the end of their session at a server, of one pool (by name) or all (NULL).  O(1) when there are none. */
+uint64_t engine_closing(const struct engine *e, const char *pool);
+/* Attempts that ended, by what became of their session, since this engine was made. */
+uint64_t engine_session_ends(const struct engine *e, enum session_end how);
 
 struct attempt_view {
     struct attempt_ref ref;

@@ -73,6 +73,15 @@ void shadow_session_committed(struct shadow *s, const struct sim_fence_key *key,
     bf_vec_push(&s->commits, ((struct shadow_commit){.instance = key->instance, .run = key->run}));
 }
 
+/* What it held is given to others from now on. */
+void shadow_check_session(struct shadow *s, const struct record *ended)
+{
+    bool told = record_outcome(ended)->usage.session == SESSION_ASSUMED_GONE;
+    if (!told && !s->fence_void && sim_session_lives(s->w, ended->ref, false))
+        world_violate(s->w, "I6: attempt %llu gives back what it holds, its session lives, and nobody is told",
+                      (unsigned long long)ended->ref.attempt);
+}
+
 void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, const struct record *ended, uint32_t run)
 {
     const struct shadow_backfill *b = shadow_backfill_find(s, a->backfill);

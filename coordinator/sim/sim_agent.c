@@ -150,7 +150,10 @@ static void carry_out(struct world *w, struct sim_agent *a, const struct core_ac
         break;
     case ACTION_SPAWN: spawn(w, a, act->assignment); break;
     case ACTION_TERM: break;                              /* these steps ignore it */
-    case ACTION_KILL: kill_process(w, a, act->ref.attempt, 50); break;
+    case ACTION_KILL:
+        kill_process(w, a, act->ref.attempt, 50);
+        sim_closing_cut(w, a, act->ref.attempt);
+        break;
     case ACTION_DEADLINE:
         a->deadline_ms = act->deadline_ms;
         fence_at(w, a, sim_clock_when_ms(&a->clock, act->deadline_ms));
@@ -159,7 +162,7 @@ static void carry_out(struct world *w, struct sim_agent *a, const struct core_ac
     }
 }
 
-static void core_feed(struct world *w, struct sim_agent *a, struct core_event ev)
+void sim_core_feed(struct world *w, struct sim_agent *a, struct core_event ev)
 {
     struct core_actions *actions;
     struct attempt_ref spawned[64];
@@ -172,7 +175,7 @@ static void core_feed(struct world *w, struct sim_agent *a, struct core_event ev
             spawned[n_spawned++] = actions->at[i].assignment->ref;
     }
     for (size_t i = 0; i < n_spawned; i++)
-        core_feed(w, a, (struct core_event){.kind = CORE_SPAWNED, .ref = spawned[i]});
+        sim_core_feed(w, a, (struct core_event){.kind = CORE_SPAWNED, .ref = spawned[i]});
     set_timer(w, a);
 }
 
@@ -206,10 +209,11 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     a->up = true;
     a->paused = false;
     a->n_probes = 0;
+    bf_vec_clear(&a->closings);
     a->deadline_ms = INT64_MIN;
     world_trace(w, "%s starts, incarnation %llx, previous %llx", a->name, (unsigned long long)a->generation,
                 (unsigned long long)a->previous);
-    core_feed(w, a, (struct core_event){.kind = CORE_CONNECTED});
+    sim_core_feed(w, a, (struct core_event){.kind = CORE_CONNECTED});
 }
 
 /* The guardian kills what is left within K, writes down that it did, and a new agent may start. */
@@ -281,14 +285,14 @@ void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, s
     else if (m.incarnation == a->generation && m.kind == AGENT_PROBE)
         sim_probe_told(w, a, &m);
     else if (m.incarnation == a->generation)
-        core_feed(w, a, (struct core_event){.kind = CORE_MESSAGE, .msg = &m});
+        sim_core_feed(w, a, (struct core_event){.kind = CORE_MESSAGE, .msg = &m});
     agent_msg_done(&m);
 }
 
 void sim_agent_timer(struct world *w, struct sim_agent *a)
 {
     if (a->up && !a->paused)
-        core_feed(w, a, (struct core_event){.kind = CORE_TIMER});
+        sim_core_feed(w, a, (struct core_event){.kind = CORE_TIMER});
 }
 
 void sim_agent_wake(struct world *w, struct sim_agent *a)
@@ -305,7 +309,10 @@ void sim_agent_wake(struct world *w, struct sim_agent *a)
         if (a->processes.at[i].ends_ms <= w->now_ms)
             world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_PROCESS_END, .node = a->node,
                                              .number = a->processes.at[i].ref.attempt});
-    core_feed(w, a, (struct core_event){.kind = CORE_TIMER});
+    for (size_t i = 0; i < a->closings.n; i++)
+        if (a->closings.at[i].until_ms <= w->now_ms)
+            sim_closing_cut(w, a, a->closings.at[i].ref.attempt);
+    sim_core_feed(w, a, (struct core_event){.kind = CORE_TIMER});
 }
 
 void sim_process_result(struct world *w, struct sim_agent *a, uint64_t attempt, const struct outcome *o)
@@ -335,8 +342,8 @@ void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt)
         if (a->up && a->paused)
             return;                                   /* dead, but the agent does not know yet */
         a->processes.at[i] = a->processes.at[--a->processes.n];
-        if (a->up)
-            core_feed(w, a, (struct core_event){.kind = CORE_ENDED, .ref = p.ref, .outcome = &p.outcome});
+        if (a->up && !sim_closing_begin(w, a, &p))
+            sim_core_feed(w, a, (struct core_event){.kind = CORE_ENDED, .ref = p.ref, .outcome = &p.outcome});
         return;
     }
 }

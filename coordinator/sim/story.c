@@ -107,6 +107,8 @@ static void put_of_attempt(const struct world *w, const struct record *r, struct
         bf_buf_put_str(b, " has started");
     else if (r->kind == RECORD_REVOKED)
         bf_buf_put_str(b, ", which has not started, is asked back");
+    else if (r->kind == RECORD_CLOSING)
+        bf_buf_put_str(b, " is dead, and its session is being ended");
     else if (r->kind == RECORD_RERUN)
         bf_buf_printf(b, ", after %llu ms, is asked to end, to be run again elsewhere", (unsigned long long)r->numbers[1]);
     else if (r->kind == RECORD_STALE_REPORT)
@@ -156,6 +158,7 @@ void story_record(struct world *w, const struct record *r)
     case RECORD_GRANTED:
     case RECORD_STARTED:
     case RECORD_REVOKED:
+    case RECORD_CLOSING:
     case RECORD_RERUN:
     case RECORD_STALE_REPORT:
     case RECORD_ENDED: put_of_attempt(w, r, &b); break;

@@ -350,6 +350,21 @@ void sim_session_client_gone(struct world *w, const struct sim_agent *a, uint64_
     }
 }
 
+bool sim_session_lives(struct world *w, struct attempt_ref ref, bool end)
+{
+    struct sim_warehouse *h = &w->warehouse;
+    for (size_t i = 0; i < h->sessions.n; i++) {
+        struct sim_session *s = &h->sessions.at[i];
+        if (s->ref.attempt != ref.attempt || s->ref.token != ref.token)
+            continue;
+        if (!end || !h->may_terminate)
+            return true;
+        close_session(h, s);
+        return false;
+    }
+    return false;
+}
+
 void sim_session_step(struct world *w, uint64_t id)
 {
     static void (*const statements[])(struct world *, struct sim_session *) = {

@@ -49,7 +49,8 @@ struct sim_stats {
 };
 
 enum sim_event_kind { SIM_DELIVER, SIM_AGENT_TIMER, SIM_PROCESS_END, SIM_GUARDIAN, SIM_AGENT_START, SIM_COORDINATOR_START, SIM_TURN,
-                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION, SIM_RESTORE, SIM_PROBE, SIM_CREATE };
+                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION, SIM_RESTORE, SIM_PROBE, SIM_CREATE,
+                      SIM_CLOSED };
 
 struct sim_event {
     int64_t at_ms;
@@ -63,6 +64,9 @@ struct sim_event {
 
 /* A process on an agent's host: alive until it ends, whoever is paused or dead above it. */
 struct sim_process { struct attempt_ref ref; uint64_t instance; struct outcome outcome; bool killed; int64_t ends_ms; };
+
+/* An attempt whose process is dead, and whose session the agent waits for, until this moment at most. */
+struct sim_closing { struct attempt_ref ref; struct outcome outcome; int64_t until_ms; };
 
 struct sim_agent {
     uint32_t node;
@@ -87,6 +91,7 @@ struct sim_agent {
     uint64_t timer;                          /* only the newest timer event counts */
     uint32_t slots, claimed_slots;           /* claimed: by the HELLO of this life */
     BF_VEC_TYPE(struct sim_process) processes;
+    BF_VEC_TYPE(struct sim_closing) closings;    /* of this life */
     struct { uint64_t id; int64_t every_ms; } probes[AGENT_PROBES_MAX];      /* that it runs */
     size_t n_probes;
     int64_t probe_mute_until_ms;             /* its canaries hang */
@@ -185,6 +190,11 @@ void sim_agent_timer(struct world *w, struct sim_agent *a);
 void sim_agent_wake(struct world *w, struct sim_agent *a);
 /* An sql step's client has heard how it ended. */
 void sim_process_result(struct world *w, struct sim_agent *a, uint64_t attempt, const struct outcome *o);
+void sim_core_feed(struct world *w, struct sim_agent *a, struct core_event ev);
+/* The process is dead.  false: nothing is to be waited for. */
+bool sim_closing_begin(struct world *w, struct sim_agent *a, struct sim_process *p);
+void sim_closing_cut(struct world *w, struct sim_agent *a, uint64_t attempt);
+void sim_closing_over(struct world *w, struct sim_agent *a, uint64_t attempt);
 void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt);
 void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation);
 

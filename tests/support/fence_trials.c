@@ -74,9 +74,9 @@ static int run_step(int grandchildren)
 
 /* ---- the agent ---- */
 
-static void no_end(void *arg, struct attempt_ref ref, const struct outcome *o, int64_t at_us)
+static void no_end(void *arg, struct attempt_ref ref, const struct outcome *o, const char *note, int64_t at_us)
 {
-    (void)arg, (void)ref, (void)o, (void)at_us;
+    (void)arg, (void)ref, (void)o, (void)note, (void)at_us;
 }
 
 static void set_deadline(const struct agent_start *start, int64_t deadline_ms)

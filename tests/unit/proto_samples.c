@@ -38,7 +38,7 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_SHARE, RECORD_ALERT, RECORD_ALERT_ACKED,
      RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_POOL_LIMIT, RECORD_PROBED, RECORD_PROFILE, RECORD_LOOKED,
      RECORD_YIELDED, RECORD_BREAKER_FORGOTTEN, RECORD_REVOKED, RECORD_ROUND_TRIP, RECORD_NEAR,
-     RECORD_RERUN, RECORD_RESUMED);
+     RECORD_RERUN, RECORD_RESUMED, RECORD_CLOSING);
 
 /* ---- parts ---- */
 
@@ -348,7 +348,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         r.voted_ms = any_time(s);
     else if (r.rare)
         r.rare->breaker = breaker(s);
-    r.ref.attempt += (kind == RECORD_DETAILS || kind == RECORD_REVOKED) && r.ref.attempt == 0;
+    r.ref.attempt += (kind == RECORD_DETAILS || kind == RECORD_REVOKED || kind == RECORD_CLOSING) && r.ref.attempt == 0;
     r.agent += (kind == RECORD_ROUND_TRIP || kind == RECORD_NEAR || kind == RECORD_RERUN) && r.agent == 0;
     r.backfill += kind == RECORD_WINDOW && r.backfill == 0;
     return r;

@@ -17,7 +17,8 @@ struct outcome sample_outcome(struct sampler *s)
     if (set(s))
         o.rows = duration(s);
     o.usage = (struct attempt_usage){duration(s), duration(s), number(s, 64), number(s, 64), number(s, 64), duration(s),
-                                     (uint32_t)number(s, 32), (uint8_t)below(s, HOST_LIMITS + 1), (uint8_t)below(s, 4)};
+                                     (uint32_t)number(s, 32), (uint8_t)below(s, HOST_LIMITS + 1), (uint8_t)below(s, 4),
+                                     (uint8_t)below(s, SESSION_END_MAX + 1)};
     if (s->full)
         o.usage.measured_by = 3;
     return o;
@@ -43,7 +44,7 @@ struct agent_hello sample_hello(struct sampler *s)
 struct agent_report sample_report(struct sampler *s)
 {
     struct agent_report r = {.ref = {number(s, 64), number(s, 64)}, .kind = (enum report_kind)(1 + below(s, 2)),
-                             .started_us = any_time(s), .ended_us = any_time(s),
+                             .started_us = any_time(s), .ended_us = any_time(s), .closing = set(s),
                              .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}};
     if (r.kind == REPORT_ENDED || s->full)
         r.outcome = sample_outcome(s);
@@ -156,7 +157,7 @@ const char *outcome_differs(const struct outcome *a, const struct outcome *b)
 {
     SAME(source); SAME(code); SAME(rows); SAME(usage.wall_us); SAME(usage.cpu_us); SAME(usage.peak_memory_bytes);
     SAME(usage.read_bytes); SAME(usage.written_bytes); SAME(usage.measured_by); SAME(usage.throttled_us); SAME(usage.peak_pids);
-    SAME(usage.limits_hit);
+    SAME(usage.limits_hit); SAME(usage.session);
     SAME_STR(sqlstate); SAME_STR(dbms); SAME_STR(text); SAME_STR(details);
     return NULL;
 }
@@ -182,7 +183,7 @@ const char *hello_differs(const struct agent_hello *a, const struct agent_hello 
 
 const char *report_differs(const struct agent_report *a, const struct agent_report *b)
 {
-    SAME(ref.attempt); SAME(ref.token); SAME(kind); SAME(started_us); SAME(ended_us);
+    SAME(ref.attempt); SAME(ref.token); SAME(kind); SAME(closing); SAME(started_us); SAME(ended_us);
     return outcome_differs(&a->outcome, &b->outcome);
 }
 

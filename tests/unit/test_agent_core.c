@@ -1,7 +1,7 @@
 /* The agent's core, told as scripts: at a time, an event, and the actions that must follow.
  *
  * Events:  connect | timer | drain | welcome N | ack N | dispatch N A [timebox grace] | noop N A | sql N A | http N A | kill A | stale A |
- *          acked A | spawned A | ok A | exit A CODE | told-drain | alien A
+ *          acked A | spawned A | ok A | exit A CODE | closing A | signal A (with a note) | told-drain | alien A
  * Lease 10 s, heartbeat 2.5 s.  Attempt A has token 1000 + A. */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -21,9 +21,10 @@ static void print_report(struct bf_buf *out, const struct agent_report *r)
     static const char *const source[] = {"?", "ok", "skip", "exit", "signal", "oom", "timeout", "sql", "spawn", "cancelled",
                                          "fenced", "lost", "check", "http", "not_yet", "revoked"};
     if (r->kind == REPORT_STARTED)
-        bf_buf_printf(out, "started %llu; ", (unsigned long long)r->ref.attempt);
+        bf_buf_printf(out, "%s %llu; ", r->closing ? "closing" : "started", (unsigned long long)r->ref.attempt);
     else
-        bf_buf_printf(out, "ended %llu %s; ", (unsigned long long)r->ref.attempt, source[r->outcome.source]);
+        bf_buf_printf(out, "ended %llu %s%s; ", (unsigned long long)r->ref.attempt, source[r->outcome.source],
+                      strstr(r->outcome.text, "; its session") ? " noted" : "");
     cr_assert_eq(r->ref.token, 1000 + r->ref.attempt);
 }
 
@@ -99,7 +100,13 @@ static void tell(struct told *t, const char *words)
     else if (!strcmp(verb, "drain")) t->ev.kind = CORE_DRAIN;
     else if (!strcmp(verb, "spawned")) t->ev.kind = CORE_SPAWNED;
     else if (!strcmp(verb, "ok")) t->ev.kind = CORE_ENDED;
-    else if (!strcmp(verb, "exit")) { t->ev.kind = CORE_ENDED; t->outcome.source = OUTCOME_EXIT; t->outcome.code = (int32_t)b; }
+    else if (!strcmp(verb, "closing")) t->ev.kind = CORE_CLOSING;
+    else if (!strcmp(verb, "signal")) {
+        t->ev.kind = CORE_ENDED;
+        t->ev.note = "its session 12 was ended in 40 ms";
+        t->outcome.source = OUTCOME_SIGNAL;
+        t->outcome.text = "killed by SIGKILL";
+    } else if (!strcmp(verb, "exit")) { t->ev.kind = CORE_ENDED; t->outcome.source = OUTCOME_EXIT; t->outcome.code = (int32_t)b; }
     else if (!strcmp(verb, "welcome")) t->msg.kind = AGENT_WELCOME;
     else if (!strcmp(verb, "ack")) t->msg.kind = AGENT_HEARTBEAT_ACK;
     else if (!strcmp(verb, "refuse")) t->msg.kind = AGENT_REFUSE;
@@ -183,6 +190,21 @@ static const struct script scripts[] = {
     {"one attempt from dispatch to acknowledgement", NULL, {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "exit 5 3", "ended 5 exit"},
         {301, "acked 5", ""}, {2600, "timer", "heartbeat 2"}}},
+    {"a session that is left is told, and its end with it; the slot is taken until then", NULL, {
+        WAITS, {300, "closing 5", "closing 5"}, {301, "closing 6", "closing 6"}, {2600, "timer", "heartbeat 2"},
+        {2601, "ack 2", "deadline 12600"}, {2700, "signal 5", "ended 5 signal noted; spawn 7"}, {2701, "acked 5", ""}}},
+    {"while a session is left neither a cancel nor its timebox kills anything", NULL, {
+        BEGIN, {200, "dispatch 1 5 1000 500", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "closing 5", "closing 5"},
+        {301, "kill 5", ""}, {1300, "timer", ""}, {2000, "timer", ""}, {2100, "signal 5", "ended 5 signal noted"}}},
+    {"a session that is left after a cancel: it stays cancelled, and what became of it is told", NULL, {
+        BEGIN, {200, "dispatch 1 5 0 500", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "kill 5", "term 5"},
+        {400, "closing 5", "closing 5"}, {900, "timer", ""}, {1000, "signal 5", "ended 5 cancelled noted"}}},
+    {"a lost lease ends the wait for a session", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "closing 5", "closing 5"},
+        {10000, "timer", "kill 5; hello 2 [5]"}, {10001, "signal 5", ""}, {10100, "welcome 2", "deadline 20000; ended 5 fenced noted"}}},
+    {"a session that is left is told again to a coordinator that may not know", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "closing 5", "closing 5"},
+        {301, "connect", "hello 2 [5]"}, {302, "welcome 2", "deadline 10301; closing 5"}, {303, "stale 5", "kill 5"}}},
     {"a report is repeated until acknowledged", NULL, {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "ok 5", "ended 5 ok"},
         {2600, "timer", "heartbeat 2"}, {2700, "ack 2", "deadline 12600"}, {2800, "timer", "ended 5 ok"}, {2900, "acked 5", ""},

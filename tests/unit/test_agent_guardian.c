@@ -76,9 +76,9 @@ static const char stubborn[] =
 
 static const char *const own_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
 
-static void no_end(void *arg, struct attempt_ref ref, const struct outcome *o, int64_t at_us)
+static void no_end(void *arg, struct attempt_ref ref, const struct outcome *o, const char *note, int64_t at_us)
 {
-    (void)arg, (void)ref, (void)o, (void)at_us;
+    (void)arg, (void)ref, (void)o, (void)note, (void)at_us;
 }
 
 static void give_lease(struct stage *s, struct fence_page *page, int64_t lease_ms)

@@ -224,7 +224,7 @@ Test(agent_helper, input_is_the_specification_with_ids_and_what_was_resolved)
             struct assignment a = call(specs[i], refs, n);
             struct bf_error err = {0};
             int fd = -1;
-            cr_assert_eq(helper_open_input(&config, &a, own, &fd, &err), BF_OK, "%s", err.text);
+            cr_assert_eq(helper_open_input(&config, &a, own, 0, &fd, &err), BF_OK, "%s", err.text);
             json_t *root = read_input(fd), *resolved = json_object_get(root, "resolved"), *spec = json_loads(specs[i], 0, NULL);
             cr_expect_eq(json_integer_value(json_object_get(root, "token")), INT64_C(4294967297));
             cr_expect_str_eq(json_string_value(json_object_get(root, "plan")), "p\"q");
@@ -250,7 +250,7 @@ Test(agent_helper, a_warehouse_is_told_which_values_were_put_in)
     struct bf_error err = {0};
     int fd = -1;
     a.kind = STEP_SQL;
-    cr_assert_eq(helper_open_input(&config, &a, own, &fd, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(helper_open_input(&config, &a, own, 0, &fd, &err), BF_OK, "%s", err.text);
     json_t *root = read_input(fd), *want = json_pack("[{sbss}{sbss}]", "secret", 0, "value", "host=db;PWD=canary", "secret", 1, "value",
                                                      "canary two");
     cr_expect(json_equal(json_object_get(root, "substituted"), want));
@@ -274,7 +274,7 @@ Test(agent_helper, what_cannot_be_told_is_refused)
         struct assignment a = call(cases[i].spec, denied, cases[i].n_refs);
         struct bf_error err = {0};
         int fd = -1;
-        cr_expect_eq(helper_open_input(&config, &a, own, &fd, &err), cases[i].rc, "%s: %s", cases[i].spec, err.text);
+        cr_expect_eq(helper_open_input(&config, &a, own, 0, &fd, &err), cases[i].rc, "%s: %s", cases[i].spec, err.text);
         cr_expect(strstr(err.text, cases[i].says), "%s: %s", cases[i].spec, err.text);
         cr_expect_eq(fd, -1);
     }
@@ -295,10 +295,10 @@ Test(agent_helper, too_much_is_refused)
     struct assignment a = call("{}", refs, N(refs));
     struct bf_error err = {0};
     int fd = -1;
-    cr_expect_eq(helper_open_input(&config, &a, own, &fd, &err), BF_LIMIT, "%s", err.text);
+    cr_expect_eq(helper_open_input(&config, &a, own, 0, &fd, &err), BF_LIMIT, "%s", err.text);
     cr_expect(strstr(err.text, "more than 1 MiB on agent a1"), "%s", err.text);
     a.n_refs = 16;
-    cr_expect_eq(helper_open_input(&config, &a, own, &fd, &err), BF_OK, "%s", err.text);
+    cr_expect_eq(helper_open_input(&config, &a, own, 0, &fd, &err), BF_OK, "%s", err.text);
     close(fd);
     remove_folder(folder);
 }

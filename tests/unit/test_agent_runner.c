@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/ending.h"
 #include "agent/runner.h"
 #include "common/clock.h"
 
@@ -31,10 +32,11 @@ struct bench {
     struct verdict verdict;                  /* a copy of what was told */
     char out[1 << 16];                       /* stdout and stderr as shipped */
     size_t out_len;
-    char remarks[4096], details[4096];
+    char remarks[4096], details[4096], note[ENDING_NOTE_MAX];
+    bool closing;
 };
 
-static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *o, int64_t at_us)
+static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *o, const char *note, int64_t at_us)
 {
     struct bench *b = arg;
     cr_assert(!b->ended, "told twice");
@@ -44,6 +46,14 @@ static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *o,
     b->verdict.outcome = *o;
     snprintf(b->verdict.text, sizeof b->verdict.text, "%s", o->text);
     snprintf(b->details, sizeof b->details, "%s", o->details);
+    snprintf(b->note, sizeof b->note, "%s", note);
+}
+
+static void on_closing(void *arg, struct attempt_ref ref)
+{
+    struct bench *b = arg;
+    cr_assert(!b->closing && !b->ended && ref.attempt == b->ref.attempt);
+    b->closing = true;
 }
 
 static bool on_log(void *arg, const struct log_msg *m)
@@ -79,7 +89,7 @@ static struct bench *bench_new(enum cgroup_mode mode)
     const struct runner_setup setup = {
         .config = &b->config, .cgroups = b->cgroups, .logs = b->logs, .page = &b->page, .own_env = own_env, .work_dir = b->dir,
         .result_dir = b->results, .epoll_fd = epoll_takes_none ? -1 : epoll_create1(EPOLL_CLOEXEC), .nofile_soft = 256,
-        .ended = on_ended, .arg = b};
+        .closing = on_closing, .ended = on_ended, .arg = b};
     b->runner = runner_new(&setup);
     cr_assert(epoll_takes_none || setup.epoll_fd >= 0);
     b->ref = (struct attempt_ref){41, 4100};
@@ -637,5 +647,126 @@ Test(agent_runner, without_control_groups_it_is_measured_from_proc)
     cr_expect_gt(b->verdict.outcome.usage.peak_memory_bytes, 30u << 20);
     cr_expect_geq(b->verdict.outcome.usage.peak_pids, 3);
     cr_expect_eq(b->verdict.outcome.usage.measured_by, 1);
+    bench_free(b);
+}
+
+/* --- sessions that bf-sql leaves ---------------------------------------------------------------------------------------- */
+
+/* A stand-in for bf-sql: its work ends as the specification says, and so does the end of its session. */
+static const char helper_text[] =
+    "#!/bin/sh\n"
+    "said=$(cat)\n"
+    "tell() { echo \"{\\\"session\\\":{\\\"state\\\":\\\"$1\\\",\\\"text\\\":\\\"$2\\\"}}\" >> $BF_RESULT; }\n"
+    "case $said in\n"
+    "*close_ms*) ;;\n"
+    "*never_open*) kill -9 $$ ;;\n"
+    "*in_order*) tell open; tell closed; exit 1 ;;\n"
+    "*gave_up*) tell open; exit 75 ;;\n"
+    "*) tell open; kill -9 $$ ;;\n"
+    "esac\n"
+    "case $said in\n"
+    "*ended*) tell open 'session 7 is still there'; tell closed 'session 7 was ended in 3 ms' ;;\n"
+    "*was_gone*) tell closed ;;\n"
+    "*refused*) tell open 'session 7 (role owner), which this role may not end; to allow it: grant more'; exit 75 ;;\n"
+    "*hangs*) tell open 'its server does not answer'; sleep 1000 & wait ;;\n"
+    "esac\n";
+
+static struct bench *bench_of_sessions(enum cgroup_mode mode, char helper[128])
+{
+    struct bench *b = bench_new(mode);
+    snprintf(helper, 128, "%s/helper", b->dir);
+    FILE *f = fopen(helper, "w");
+    fputs(helper_text, f);
+    fclose(f);
+    chmod(helper, 0755);
+    b->config.sql_helper = helper;
+    b->config.session_wait_ms = LIMIT_MS;
+    return b;
+}
+
+static struct assignment of_sql(const struct bench *b, const char *spec)
+{
+    return (struct assignment){.ref = b->ref, .kind = STEP_SQL, .cluster = "c", .plan = "p", .step = "load", .partition = "", .run_id = "1",
+                               .run = 1, .spec = spec};
+}
+
+Test(agent_runner, an_attempt_that_leaves_a_session_ends_when_that_is_gone)
+{
+    static const struct { const char *spec; bool closing; enum session_end session; const char *note; } cases[] = {
+        {"{\"a\":\"never_open\"}", false, SESSION_CLOSED, ""},
+        {"{\"a\":\"in_order\"}", false, SESSION_CLOSED, ""},
+        {"{\"a\":\"ended\"}", true, SESSION_ENDED, "its session 7 was ended in 3 ms"},
+        {"{\"a\":\"gave_up ended\"}", true, SESSION_ENDED, "its session 7 was ended in 3 ms"},
+        {"{\"a\":\"was_gone\"}", true, SESSION_CLOSED, ""},
+        {"{\"a\":\"refused\"}", true, SESSION_ASSUMED_GONE, "which this role may not end; to allow it: grant more"},
+        {"{\"a\":\"dies\"}", true, SESSION_ASSUMED_GONE, "what was to end it died"},
+    };
+    EACH_MODE(m)
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char helper[128];
+        struct bench *b = bench_of_sessions(modes[m], helper);
+        struct assignment a = of_sql(b, cases[i].spec);
+        cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+        bench_finish(b);
+        cr_expect_eq(b->closing, cases[i].closing, "%s", cases[i].spec);
+        cr_expect_eq(b->verdict.outcome.usage.session, cases[i].session, "%s: \"%s\"", cases[i].spec, b->note);
+        cr_expect(*cases[i].note ? strstr(b->note, cases[i].note) != NULL : !*b->note, "%s: \"%s\"", cases[i].spec, b->note);
+        bool killed = b->verdict.outcome.source == OUTCOME_SIGNAL && b->verdict.outcome.code == SIGKILL;
+        cr_expect_eq(killed, strstr(cases[i].spec, "gave_up") == NULL && strstr(cases[i].spec, "in_order") == NULL, "%s: %s", cases[i].spec,
+                     b->verdict.text);
+        bench_free(b);
+    }
+}
+
+Test(agent_runner, the_wait_for_a_session_is_bounded)
+{
+    EACH_MODE(m) {
+        char helper[128];
+        struct bench *b = bench_of_sessions(modes[m], helper);
+        struct assignment a = of_sql(b, "{\"a\":\"hangs\"}");
+        b->config.session_wait_ms = 1000;
+        cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+        bench_finish(b);
+        cr_expect_eq(b->verdict.outcome.usage.session, SESSION_ASSUMED_GONE);
+        cr_expect_str_eq(b->note, "its session at the server is assumed gone after 1s: its server does not answer");
+        bench_free(b);
+    }
+}
+
+static void until_closing(struct bench *b)
+{
+    while (!b->closing && !b->ended)
+        bench_turn(b);
+    cr_assert(b->closing);
+}
+
+Test(agent_runner, an_order_to_kill_ends_the_wait_for_a_session)
+{
+    char helper[128];
+    struct bench *b = bench_of_sessions(CGROUP_AUTO, helper);
+    struct assignment a = of_sql(b, "{\"a\":\"hangs\"}");
+    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+    until_closing(b);
+    runner_term(b->runner, b->ref);          /* of the attempt, which is dead: what closes its session goes on */
+    runner_run(b->runner, bf_boottime_ms());
+    cr_expect(!b->ended);
+    runner_kill(b->runner, b->ref);
+    bench_finish(b);
+    cr_expect_eq(b->verdict.outcome.usage.session, SESSION_ASSUMED_GONE);
+    cr_expect(strstr(b->note, "cut short"), "\"%s\"", b->note);
+    bench_free(b);
+}
+
+Test(agent_runner, without_a_lease_nobody_looks_for_a_session)
+{
+    char helper[128];
+    struct bench *b = bench_of_sessions(CGROUP_AUTO, helper);
+    struct assignment a = of_sql(b, "{\"a\":\"ended\"}");
+    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+    atomic_store(&b->page.deadline_ms, bf_boottime_ms());
+    bench_finish(b);
+    cr_expect(!b->closing);
+    cr_expect_eq(b->verdict.outcome.usage.session, SESSION_ASSUMED_GONE);
+    cr_expect_str_eq(b->note, "its session at the server is assumed gone: nobody looked for it, because the lease of the agent had run out");
     bench_free(b);
 }

@@ -84,9 +84,10 @@ Test(proto_agent, the_longest_report_is_within_its_hint)
     details[sizeof details - 2] = '}';
     static const char dbms[] = "a name of thirty-two characters.";
     struct agent_report r = {
-        {UINT64_MAX, UINT64_MAX}, REPORT_ENDED, INT64_MIN, INT64_MAX - 1,
+        {UINT64_MAX, UINT64_MAX}, REPORT_ENDED, false, INT64_MIN, INT64_MAX - 1,
         {.source = OUTCOME_SQL, .code = INT32_MIN, .text = text, .sqlstate = "42P01", .dbms = dbms, .rows = INT64_MIN,
-         .usage = {INT64_MAX, INT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, INT64_MAX, UINT32_MAX, HOST_LIMITS, 3}, .details = details}};
+         .usage = {INT64_MAX, INT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, INT64_MAX, UINT32_MAX, HOST_LIMITS, 3, SESSION_END_MAX},
+         .details = details}};
     struct agent_msg m = {.kind = AGENT_REPORT}, with = {.kind = AGENT_REPORT, .reports = &r, .n_reports = 1};
     struct bf_buf empty = {0}, one = {0};
     agent_msg_encode(&m, &empty);
