@@ -1,4 +1,6 @@
 /* bfctl steps: step instances, page by page. */
+#include <string.h>
+
 #include "bfctl/commands.h"
 #include "bfctl/listing.h"
 #include "bfctl/render.h"
@@ -43,7 +45,10 @@ static void put_size(const json_t *row, const char *key, struct bf_buf *ret)
 static void put_state(const json_t *row, struct bf_buf *ret)
 {
     const char *from = render_text(row, "reused_from");
-    bf_buf_printf(ret, "%s%s%s%s%s%s", render_text(row, "state"), json_is_true(json_object_get(row, "unheard")) ? ", unheard" : "",
+    bool closing = *render_text(row, "closing_since") != 0, gone = strcmp(render_text(json_object_get(row, "failure"), "session"),
+                                                                          "assumed_gone") == 0;
+    bf_buf_printf(ret, "%s%s%s%s%s%s%s%s", render_text(row, "state"), json_is_true(json_object_get(row, "unheard")) ? ", unheard" : "",
+                  closing ? ", session being ended" : "", gone ? ", session assumed gone" : "",
                   json_is_true(json_object_get(row, "held")) ? ", held" : "", json_is_true(json_object_get(row, "stale")) ? ", stale" : "",
                   *from ? ", of " : "", from);
 }

@@ -75,6 +75,16 @@ static void write_process(struct writer *w)
     one(w, "bf_http_late_total", "counter", "Connections to these pages that were ended by their deadline.", m->http.late);
 }
 
+/* Of attempts whose helper died with a session open at a server. */
+static void write_sessions(struct writer *w)
+{
+    one(w, "bf_attempts_closing", "gauge", "Attempts that are dead and hold what they drew until their session at a server is gone.",
+        engine_closing(w->m->engine, NULL));
+    family(w, "bf_sessions_left_total", "counter", "Attempts that left a session at a server, by its end, since this process began.");
+    labelled(w, "bf_sessions_left_total", "end", "ended", engine_session_ends(w->m->engine, SESSION_ENDED));
+    labelled(w, "bf_sessions_left_total", "end", "assumed_gone", engine_session_ends(w->m->engine, SESSION_ASSUMED_GONE));
+}
+
 /* ---- backfills ---- */
 
 static bool is_live(const struct backfill_view *b)
@@ -419,6 +429,7 @@ void metrics_write(const struct metrics_source *m, struct bf_buf *ret)
 {
     struct writer w = {.m = m, .out = ret};
     write_process(&w);
+    write_sessions(&w);
     metrics_write_turns(&w);
     write_backfills(&w);
     write_steps(&w);

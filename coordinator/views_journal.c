@@ -123,6 +123,7 @@ static json_t *record_row(const struct turn *t, const struct record *r)
         put_word(j, "class", failure_class_name(r->failure_class));
         put_word(j, "source", view_source_name(record_outcome(r)->source));
         json_object_set_new(j, "code", json_integer(record_outcome(r)->code));
+        put_word(j, "session", view_session_name(record_outcome(r)->usage.session));
     }
     if (r->kind == RECORD_GRANTED && r->n_numbers == PLACE_NUMBERS) {
         put_word(j, "placed_by", view_place_word((enum place_by)r->numbers[0]));

@@ -170,6 +170,16 @@ const char *view_source_name(enum outcome_source s)
     return "unknown";
 }
 
+const char *view_session_name(uint8_t session)
+{
+    switch ((enum session_end)session) {
+    case SESSION_CLOSED: return NULL;
+    case SESSION_ENDED: return "ended";
+    case SESSION_ASSUMED_GONE: return "assumed_gone";
+    }
+    return NULL;
+}
+
 json_t *view_failure(const struct view_source *v, uint32_t backfill, uint32_t step, uint32_t index, size_t *text_left_bytes)
 {
     struct outcome o;
@@ -180,6 +190,7 @@ json_t *view_failure(const struct view_source *v, uint32_t backfill, uint32_t st
     json_object_set_new(j, "class", view_string(failure_class_name(class)));
     json_object_set_new(j, "source", view_string(view_source_name(o.source)));
     json_object_set_new(j, "code", json_integer(o.code));
+    json_object_set_new(j, "session", view_string(view_session_name(o.usage.session)));
     size_t n = strlen(o.text) * 6;               /* the most that escapes can make of it */
     bool fits = n <= *text_left_bytes;
     json_object_set_new(j, "text", view_string(fits ? o.text : "(left out: ask for a smaller page)"));

@@ -59,6 +59,7 @@ void view_agent_host(json_t *j, json_t *warnings, const struct agent_hello *h);
 const char *view_source_name(enum outcome_source s);
 const char *view_halted_by_word(enum halted_by by);                  /* "check", …; NULL: it is not halted */
 void view_halt(const struct backfill_view *b, json_t *j);            /* `halted` and `halted_by` into j */
+const char *view_session_name(uint8_t session);              /* of enum session_end: "ended", "assumed_gone"; NULL: nothing to tell */
 /* What this attempt told, as a document (an empty one when it is none); NULL when nothing is kept of it. */
 json_t *view_details(const struct view_source *v, uint32_t backfill, uint32_t step, uint32_t index, uint64_t attempt);
 json_t *view_details_document(const struct store_details *d);

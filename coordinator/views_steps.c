@@ -34,6 +34,7 @@ static json_t *step_row(const struct view_source *v, const struct backfill_view 
     json_object_set_new(j, "attempt", view_string(i->attempt ? view_attempt_id(i->attempt).text : NULL));
     json_object_set_new(j, "started_at", view_time(i->started_us));
     json_object_set_new(j, "finished_at", view_time(i->finished_us));
+    json_object_set_new(j, "closing_since", view_time(i->closing_us));
     json_object_set_new(j, "duration_ms", i->started_us && i->finished_us >= i->started_us
                                               ? json_integer((i->finished_us - i->started_us) / 1000) : json_null());
     json_object_set_new(j, "past_timebox", view_past_timebox(v, b, step, i));

@@ -57,6 +57,17 @@ static void tell_room(const struct pool_view *p, const struct blocker *k, const 
     }
 }
 
+/* What holds it although nothing of it runs on an agent. */
+static void tell_closing(const struct view_source *v, const struct pool_view *p, const struct told *t)
+{
+    uint64_t n = engine_closing(v->engine, p->name);
+    size_t used = strlen(t->detail);
+    if (n > 0)
+        snprintf(t->detail + used, t->detail_size - used, "; %" PRIu64 " of the attempts there %s dead, and %s what %s until %s gone", n,
+                 n == 1 ? "is" : "are", n == 1 ? "holds" : "hold", n == 1 ? "it has" : "they have",
+                 n == 1 ? "its session at the server is" : "their sessions at the server are");
+}
+
 const char *why_pool_tell(const struct view_source *v, const struct blocker *k, char *detail, size_t detail_size, char *remedy,
                           size_t remedy_size)
 {
@@ -83,6 +94,7 @@ const char *why_pool_tell(const struct view_source *v, const struct blocker *k, 
         snprintf(remedy, remedy_size, "wait, or raise it: bfctl pool set %.100s --start-rate RATE", p.name);
     } else {
         tell_room(&p, k, engine_pool_dimension_name(v->engine, k->pool, k->dim), &t);
+        tell_closing(v, &p, &t);
     }
     return kinds[k->kind];
 }

@@ -80,6 +80,14 @@ static void tell_unheard(const struct backfill_view *b, const char *name, const 
                  last);
 }
 
+static void tell_closing(const char *name, const char *where, int64_t since_us, const char *last, char *ret, size_t size)
+{
+    char at[BF_TIME_MAX];
+    view_moment(since_us, at);
+    snprintf(ret, size, "%s is dead on %s since %s, and its session at the server still lives: the agent is ending it; until it is gone, or "
+             "session_wait of the agent is over, the attempt holds its units%s", name, where, at, last);
+}
+
 /* The sentence for an instance that nothing blocks.  told: what its last attempt said of its end, or "". */
 void why_tell_state(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
                        const struct instance_view *i, const char *told, char *ret, size_t size)
@@ -102,7 +110,12 @@ void why_tell_state(const struct view_source *v, const struct backfill_view *b, 
         return;
     }
     switch (i->state) {
-    case INSTANCE_RUNNING: snprintf(ret, size, "%s is running on %s since %s%s%s", name, where, at, last, stale); break;
+    case INSTANCE_RUNNING:
+        if (i->closing_us) {
+            tell_closing(name, where, i->closing_us, last, ret, size);
+            break;
+        }
+        snprintf(ret, size, "%s is running on %s since %s%s%s", name, where, at, last, stale); break;
     case INSTANCE_ASSIGNED:
         if (i->prefetched) {
             snprintf(ret, size, "%s was given to %s ahead, and waits there for a slot%s%s%s", name, where,
