@@ -416,7 +416,9 @@ void runner_kill(struct runner *r, struct attempt_ref ref)
     if (!run)
         return;
     if (run->ending)
-        run->ending->cut = "the wait for it was cut short, because the attempt was given up";
+        run->ending->cut = atomic_load(&r->setup.page->deadline_ms) <= bf_boottime_ms()
+                           ? "the wait for it was cut short, because the lease of the agent ran out"
+                           : "the wait for it was cut short, because the coordinator had given the attempt up";
     kill_all_of(run);
 }
 
