@@ -151,16 +151,31 @@ static void tell_probe(const struct view_source *v, const struct pool_limit *l, 
         snprintf(ret, size, "the probe of connection %s reads %s, and its target is %s", p->connection, read, target);
 }
 
+/* At the ceiling it is whoever set that who holds it there, and not the load. */
+static bool ceiling_by_hand(const struct view_source *v, size_t pool)
+{
+    struct pool_said_view said;
+    return engine_pool_said(v->engine, pool, POOL_FROM_OPERATOR, &said) && said.budget->ceiling != 0;
+}
+
 void view_throttle_words(const struct view_source *v, size_t pool, char *detail, size_t detail_size, char *remedy, size_t remedy_size)
 {
     struct pool_view p;
     struct limit_view l;
     char probe_words[256] = "";
+    const char *bound = "";
     engine_pool(v->engine, pool, &p);
     if (!engine_limit(v->engine, pool, &l))
         return;
     tell_probe(v, l.now, probe_words, sizeof probe_words);
-    snprintf(detail, detail_size, "pool %s is throttled: %" PRIu32 " run, and %" PRIu32 " of its %" PRIu32 " slots may be used now; %s",
-             p.name, p.used, l.limit, p.slots, probe_words);
-    snprintf(remedy, remedy_size, "wait: the limit follows the load; bfctl pool show %s says why it is what it is", p.name);
+    if (l.limit == l.now->bounds.ceiling) {
+        bool by_hand = ceiling_by_hand(v, pool);
+        bound = by_hand ? ", its ceiling, set by hand" : ", its ceiling by the plan";
+        snprintf(remedy, remedy_size, by_hand ? "wait, or bfctl pool set %s --ceiling reset, which takes back what was set"
+                                              : "wait, or raise it: bfctl pool set %s --ceiling N", p.name);
+    } else {
+        snprintf(remedy, remedy_size, "wait: the limit follows the load; bfctl pool show %s says why it is what it is", p.name);
+    }
+    snprintf(detail, detail_size, "pool %s is throttled: %" PRIu32 " run, and %" PRIu32 " of its %" PRIu32 " slots may be used now%s; %s",
+             p.name, p.used, l.limit, p.slots, bound, probe_words);
 }

@@ -44,7 +44,7 @@ static void ask_pools(const struct engine *e, const struct draw *d, struct verdi
         if (!admit_room(&e->pools.at[item->pool], item->dim, &limit, &used) || (used <= limit && item->amount <= limit - used))
             continue;
         enum blocker_kind kind = item->amount > limit && item->dim != DRAW_SLOT ? BLOCKER_POOL_TOO_SMALL : BLOCKER_POOL;
-        if (item->dim == DRAW_SLOT && used < e->pools.at[item->pool].slots)
+        if (item->dim == DRAW_SLOT && limit < e->pools.at[item->pool].slots)
             kind = BLOCKER_THROTTLE;
         block(v, (struct blocker){.kind = kind, .pool = item->pool, .dim = item->dim, .amount = item->amount, .used = used, .limit = limit,
                                   .count = used > UINT32_MAX ? UINT32_MAX : (uint32_t)used, .clears_at_ms = -1});

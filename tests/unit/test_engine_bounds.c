@@ -19,6 +19,7 @@ static struct plan *bounded(uint64_t days, uint32_t min, uint32_t max)
 static struct plan *one_to_three(uint64_t days) { return bounded(days, 1, 3); }
 static struct plan *two_to_four(uint64_t days) { return bounded(days, 2, 4); }
 static struct plan *three_to_three(uint64_t days) { return bounded(days, 3, 3); }
+static struct plan *four_to_four(uint64_t days) { return bounded(days, 4, 4); }
 static struct plan *unthrottled(uint64_t days) { return bounded(days, 0, 0); }
 
 static struct fx_agent start(struct fx *f, fx_make *make)
@@ -90,6 +91,21 @@ Test(engine_bounds, a_lower_ceiling_takes_the_limit_down_at_once_and_kills_nothi
     const struct limit_move *m = engine_limit_move(f.e, 0, limit_of(&f).n_moves - 1);
     cr_expect(m->reason == LIMIT_SET && m->before == 3 && m->after == 1, "%s: %u to %u", limit_reason_name(m->reason), m->before, m->after);
     fx_recovers_both(&f);
+    fx_done(&f);
+}
+
+/* All slots are in use too, and more of them would let nothing begin. */
+Test(engine_bounds, what_waits_under_a_limit_below_the_slots_is_throttled_and_not_a_full_pool)
+{
+    struct fx f;
+    struct blocker b[4];
+    start(&f, four_to_four);
+    cr_assert_eq(used(&f), 4u);
+    cr_assert_geq(engine_why(f.e, 1, 0, 9, b, 4), 1u);
+    cr_expect_eq(b[0].kind, BLOCKER_POOL, "the limit is the slots");
+    cr_assert_eq(set(&f, 1, 1)->rc, BF_OK);
+    cr_assert_geq(engine_why(f.e, 1, 0, 9, b, 4), 1u);
+    cr_expect(b[0].kind == BLOCKER_THROTTLE && b[0].limit == 1 && b[0].used == 4, "kind %d", (int)b[0].kind);
     fx_done(&f);
 }
 
