@@ -174,10 +174,12 @@ struct ruling failure_rule(const struct engine_config *config, const struct plan
 int64_t failure_backoff_ms(const struct plan_retry *retry, uint32_t attempt_no);
 
 /* ---- writers.c ---- */
-/* I18: a live backfill, queued ones too, other than `self`, that writes what this plan writes.  NULL, or a sentence in
- * *ret_text (output's arena). */
+/* I18: a live backfill, queued ones too, other than `self`, that writes what this plan writes.  NULL, or in *ret_text
+ * "bf-1 (running) writes mart.x for …" (output's arena). */
 const struct backfill *writers_conflict(const struct decision *d, const struct topology *t, uint32_t self,
                                         const char **ret_text);
+/* The whole sentence, with what to do; may_queue: it is a create, which could wait. */
+const char *writers_objection(const struct decision *d, const struct backfill *b, const char *conflict, bool may_queue);
 
 /* ---- outside.c ---- */
 /* What `outside: require_success` finds missing: a sentence (output's arena), or NULL. */

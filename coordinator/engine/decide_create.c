@@ -69,13 +69,6 @@ static struct answer created(struct decision *d, const struct backfill *b, const
     return (struct answer){.rc = BF_OK, .text = text, .json = json, .before = "", .after = json};
 }
 
-/* "bf-1 (running) writes mart.x for …": how it goes on is another matter when one waits. */
-static const char *without_advice(struct decision *d, const char *conflict)
-{
-    const char *advice = strstr(conflict, ", and so would this one");
-    return out_printf(d->out, "%.*s", advice ? (int)(advice - conflict) : (int)strlen(conflict), conflict);
-}
-
 static struct answer create_queued(struct decision *d, const struct input *in, const struct known_plan *known, uint32_t ahead,
                                    const char *conflict)
 {
@@ -83,9 +76,8 @@ static struct answer create_queued(struct decision *d, const struct input *in, c
     if (queue_is_full(d->e))
         return command_refuse(BF_LIMIT, out_printf(d->out, "%d backfills are queued already: cancel some, or wait until some have begun",
                                                    QUEUED_MAX));
-    const char *behind = without_advice(d, conflict);
     const struct backfill *b = emit_created(d, in, known->plan);
-    return created(d, b, &none, ahead, behind);
+    return created(d, b, &none, ahead, conflict);
 }
 
 static const char low_water[] = "the coordinator's store is short of room; free some, and create the backfill again";
@@ -97,7 +89,9 @@ enum bf_rc engine_create_refused(const struct engine *e, const struct engine_see
     const struct plan *plan = engine_seed_plan(seed);
     const char *why = limits_objection(&d, plan);
     enum bf_rc rc = e->low ? BF_FULL : why ? BF_LIMIT : BF_OK;
-    bool ahead = rc == BF_OK && writers_conflict(&d, engine_seed_topology(seed), 0, &why) != NULL;
+    const struct backfill *ahead = rc == BF_OK ? writers_conflict(&d, engine_seed_topology(seed), 0, &why) : NULL;
+    if (ahead)
+        why = writers_objection(&d, ahead, why, true);
     if ((ahead && !queue) || (rc == BF_OK && !ahead && (why = outside_missing(&d, plan)) != NULL))
         rc = BF_CONFLICT;
     if (rc != BF_OK)
@@ -127,8 +121,7 @@ struct answer decide_create(struct decision *d, const struct input *in)
     if (ahead && c->queue)
         return create_queued(d, in, known, ahead->id, conflict);
     if (ahead)
-        return command_refuse(BF_CONFLICT, out_printf(d->out, "%s, and so would this one: wait until it is over, queue this one behind it "
-                                                         "(--queue), or cancel it", without_advice(d, conflict)));
+        return command_refuse(BF_CONFLICT, writers_objection(d, ahead, conflict, true));
     if (!BF_PLANTED("outside_unchecked") && (conflict = outside_missing(d, known->plan)) != NULL)
         return command_refuse(BF_CONFLICT, conflict);
     const struct backfill *b = emit_created(d, in, known->plan);

@@ -194,7 +194,9 @@ void engine_create_preview(const struct engine *e, const struct plan *plan, enum
 {
     struct decision d = {.e = e, .out = out};
     struct topology *t = topology_new(plan);
-    writers_conflict(&d, t, 0, &ret->conflict);
+    const struct backfill *other = writers_conflict(&d, t, 0, &ret->conflict);
+    if (other)
+        ret->conflict = writers_objection(&d, other, ret->conflict, true);
     ret->missing = outside_missing(&d, plan);
     ret->limit = limits_objection(&d, plan);
     if (how != OP_REPROCESS_ALL)

@@ -276,9 +276,9 @@ static void carry_out(struct decision *d, const struct input *in, const struct b
 const char *again_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc)
 {
     const char *conflict = NULL;
-    writers_conflict(d, b->topology, b->id, &conflict);
-    *ret_rc = conflict ? BF_CONFLICT : BF_LIMIT;
-    return conflict ? conflict : limits_objection(d, b->plan);
+    const struct backfill *other = writers_conflict(d, b->topology, b->id, &conflict);
+    *ret_rc = other ? BF_CONFLICT : BF_LIMIT;
+    return other ? writers_objection(d, other, conflict, false) : limits_objection(d, b->plan);
 }
 
 const char *steer_objection(struct decision *d, const struct backfill *b, const struct steer_outcome *o, enum bf_rc *ret_rc)

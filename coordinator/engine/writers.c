@@ -76,9 +76,17 @@ const struct backfill *writers_conflict(const struct decision *d, const struct t
         return NULL;
     char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
     bool keys = write_keys(&w, from, to), range = keys && strcmp(from, to) != 0;
-    *ret_text = out_printf(d->out, "bf-%u (%s) writes %s%s%s%s%s, and so would this one: wait until it is over, or cancel it", b->id,
-                           backfill_state_name(b->state), w.dataset, keys ? " for " : "", from, range ? " to " : "", range ? to : "");
+    *ret_text = out_printf(d->out, "bf-%u (%s) writes %s%s%s%s%s", b->id, backfill_state_name(b->state), w.dataset, keys ? " for " : "",
+                           from, range ? " to " : "", range ? to : "");
     return b;
+}
+
+const char *writers_objection(const struct decision *d, const struct backfill *b, const char *conflict, bool may_queue)
+{
+    const char *queue = may_queue ? " (--queue waits for that)" : "";
+    if (b->state == BACKFILL_CANCELLED)
+        return out_printf(d->out, "%s, and so would this one: wait until what it still runs has ended%s", conflict, queue);
+    return out_printf(d->out, "%s, and so would this one: wait until it is over%s, or cancel it", conflict, queue);
 }
 
 static uint32_t ahead_of(const struct engine *e, const struct backfill *b)

@@ -93,7 +93,8 @@ class QueueTest(ClusterTest):
     def test_the_queue(self):
         first = self.create("first")
         plan = self.plan(QUEUED, DATASET="mart.x")
-        self.fails(5, f"{first} (running) writes mart.x for 2024-01-01 to 2024-01-03", "backfill", "create", plan)
+        self.fails(5, f"{first} (running) writes mart.x for 2024-01-01 to 2024-01-03, and so would this one: wait until it is over "
+                      "(--queue waits for that), or cancel it", "backfill", "create", plan)
         second, third = self.create("second", "--queue"), self.create("third", "--queue")
         other = self.create("second", "--queue", dataset="mart.y")
         self.assertEqual(self.cluster.state(other), "running", "nothing is in its way")

@@ -105,8 +105,12 @@ Test(engine_queue, they_begin_in_order_when_nothing_overlaps_any_more)
     const struct effect *reply = fx_create_as(&f, make, days(14, 1, 0), &(struct op_request){0});
     cr_assert_eq(reply->rc, BF_CONFLICT);
     cr_assert_not_null(strstr(reply->text, "bf-2 (queued) writes x for 2024-01-15"), "%s", reply->text);
+    cr_expect_not_null(strstr(reply->text, ": wait until it is over (--queue waits for that), or cancel it"), "%s", reply->text);
     fx_ask(&f, OP_CANCEL, 1);
     fx_turn(&f);
+    reply = fx_create_as(&f, make, days(0, 1, 0), &(struct op_request){0});
+    cr_expect_not_null(strstr(reply->text, "bf-1 (cancelled) writes x for 2024-01-01, and so would this one: wait until what it still runs "
+                                           "has ended (--queue waits for that)"), "%s", reply->text);
     cr_assert_eq(state(&f, 2), BACKFILL_QUEUED, "what was cancelled is not dead yet");
     fx_lost(&f, &a);
     fx_turn(&f);
