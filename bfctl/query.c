@@ -26,8 +26,11 @@ int query_run(struct ctl_call *call, struct op_request *req, enum ctl_output pre
 /* What was changed, as other commands take it; "" when the document does not say. */
 static const char *name_of(const json_t *document)
 {
-    const char *id = render_text(document, "id");
-    return *id ? id : render_text(document, "name");
+    static const char *const keys[] = {"id", "name", "pool"};
+    const char *name = "";
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0] && !*name; i++)
+        name = render_text(document, keys[i]);
+    return name;
 }
 
 int query_change(struct ctl_call *call, struct op_request *req)

@@ -61,7 +61,7 @@ class PoolsTest(unittest.TestCase):
         self.assertRegex(text, r"connections +8 of 8 in use, set by bfctl pool set")
         self.assertRegex(text, r"by hand +cpu, connections; last by \S+ at \d{4}-\d\d-\d\d")
 
-        self.cluster.ctl("pool", "set", "warehouse", "--reset", "--reason", "over")
+        self.assertEqual(self.cluster.ctl("pool", "set", "warehouse", "--reset", "--reason", "over", "-o", "name").stdout, "warehouse\n")
         self.assertEqual(self.in_use("warehouse")["cpu"], (6.0, 4.0), "the plan's holds, and what runs goes on")
         audit = [row["record"] for row in self.cluster.json("audit", "--what", "pool set")]
         self.assertEqual([a["target"] for a in audit][:1], ["warehouse"])
