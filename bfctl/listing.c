@@ -80,7 +80,8 @@ static enum bf_rc check_names(const struct listing *l, const json_t *rows, struc
             found = strcmp(bf_buf_cstr(&name), l->names[i]) == 0;
         }
         if (!found)
-            return bf_fail(err, BF_NOT_FOUND, "there is no '%.100s' among the %s", l->names[i], l->view->what);
+            return bf_fail(err, BF_NOT_FOUND, "there is no '%.100s' among the %s; without a name the same command lists them", l->names[i],
+                           l->view->what);
     }
     return BF_OK;
 }
