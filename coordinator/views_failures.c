@@ -43,11 +43,17 @@ static void key_of(const struct group *g, struct bf_buf *ret)
                   g->example.dbms, g->print);
 }
 
+/* It failed in this run, and its next attempt has not begun: its backoff lasts, or a breaker, a pool or agents keep it waiting. */
+static bool is_again(const struct instance_view *i)
+{
+    return i->state == INSTANCE_BACKING_OFF || (i->state == INSTANCE_READY && i->attempts > 0);
+}
+
 /* false: the page is full, and this one is not in it. */
 static bool take(struct failures_walk *w, uint32_t step, uint32_t index, const struct instance_view *i, struct bf_buf *key)
 {
     struct group g = {.step = step, .first = index, .last = index, .attempt = i->attempt, .count = 1,
-                      .backing_off = i->state == INSTANCE_BACKING_OFF};
+                      .backing_off = is_again(i)};
     if (i->looking || !engine_failure(w->v->engine, w->b->id, step, index, &g.example, &g.class))
         return true;
     bf_fingerprint(g.example.text, g.print);
@@ -80,7 +86,7 @@ static uint32_t walk_step(struct failures_walk *w, uint32_t step, uint32_t first
         if (is_enough(w))
             return k;
         bool found = engine_instance(w->v->engine, w->b->id, step, first + k, &i);
-        if (found && (i.state == INSTANCE_FAILED || i.state == INSTANCE_BACKING_OFF) && !take(w, step, first + k, &i, key))
+        if (found && (i.state == INSTANCE_FAILED || is_again(&i)) && !take(w, step, first + k, &i, key))
             return k;
     }
     return n;
@@ -143,7 +149,7 @@ enum bf_rc view_failures(const struct view_source *v, const struct op_request *r
         return rc;
     struct failures_walk w = {.v = v, .b = &b, .until_us = bf_boottime_us() + PAGE_US};
     uint64_t next = UINT64_MAX;
-    if (b.count[INSTANCE_FAILED] + b.count[INSTANCE_BACKING_OFF] > 0)
+    if (b.count[INSTANCE_FAILED] + b.count[INSTANCE_BACKING_OFF] + b.count[INSTANCE_READY] > 0)
         next = walk_picked(&w, &picked, req->page_offset);
     json_t *rows = json_array();
     for (size_t i = 0; i < w.groups.n; i++)

@@ -227,6 +227,29 @@ Test(views_checks, failures_by_cause)
     world_free(w);
 }
 
+/* Its backoff is over and no agent is there: it is ready, and did fail. */
+Test(views_checks, what_failed_and_waits_for_more_than_its_backoff_is_among_the_failures)
+{
+    struct world *w = world_new();
+    struct op_request req = query(OP_FAILURES);
+    create(w, patient);
+    hello(w, 1);
+    end_first_with(w, OUTCOME_EXIT, 75, "come back", "", "", "");
+    w->boot_ms += 3600000;
+    run(w);
+    struct op_request steps = query(OP_STEPS);
+    steps.state = "backing_off";
+    json_t *j = ask(w, &steps, BF_OK, NULL);
+    cr_assert_eq(json_array_size(j), 0, "the hour is over");
+    json_decref(j);
+    j = ask(w, &req, BF_OK, NULL);
+    const json_t *g = json_array_get(json_object_get(j, "rows"), 0);
+    cr_assert_str_eq(text(g, "text"), "come back");
+    cr_expect_eq(number(g, "backing_off"), 1);
+    json_decref(j);
+    world_free(w);
+}
+
 /* More causes than a page takes: the next page goes on, and all of them come. */
 Test(views_checks, failures_are_paged)
 {
