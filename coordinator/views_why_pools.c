@@ -9,6 +9,9 @@
 #include "coordinator/views_parts.h"
 #include "plan/budget.h"
 
+#define REASON_CUT 100
+#define WHO_MAX (2 * REASON_CUT + 64)
+
 struct told { char *detail, *remedy; size_t detail_size, remedy_size; };
 
 /* helps: time does too, for what runs gives it back. */
@@ -19,18 +22,32 @@ static void tell_remedy(const struct pool_view *p, const char *dimension, uint64
     snprintf(t->remedy, t->remedy_size, "%s: bfctl pool set %.100s %s", helps ? "wait, or raise it" : "raise it", p->name, option);
 }
 
-/* No slots at all: nothing that ends gives one back. */
-static void tell_stopped(const struct pool_view *p, const struct told *t)
+/* "bfctl pool set, last by nora: the month end reports run": whoever set anything of the pool last. */
+static void who_stopped(const struct view_source *v, size_t pool, enum pool_source source, char ret[WHO_MAX])
 {
-    const char *said_by = p->source == POOL_FROM_OPERATOR ? "bfctl pool set"
-                          : p->source == POOL_FROM_CONFIG ? "the coordinator's configuration" : "the plan";
-    snprintf(t->detail, t->detail_size, "pool %s is stopped: it has 0 slots, set by %s%s", p->name, said_by,
+    struct pool_said_view said;
+    if (source != POOL_FROM_OPERATOR)
+        snprintf(ret, WHO_MAX, "%s", source == POOL_FROM_CONFIG ? "the coordinator's configuration" : "the plan");
+    else if (!engine_pool_said(v->engine, pool, source, &said) || !*said.by)
+        snprintf(ret, WHO_MAX, "bfctl pool set");
+    else
+        snprintf(ret, WHO_MAX, "bfctl pool set, last by %.*s%s%.*s", (int)bf_utf8_cut(said.by, REASON_CUT), said.by, *said.reason ? ": " : "",
+                 (int)bf_utf8_cut(said.reason, REASON_CUT), said.reason);
+}
+
+/* No slots at all: nothing that ends gives one back. */
+static void tell_stopped(const struct view_source *v, size_t pool, const struct pool_view *p, const struct told *t)
+{
+    char who[WHO_MAX];
+    who_stopped(v, pool, p->source, who);
+    snprintf(t->detail, t->detail_size, "pool %s is stopped: it has 0 slots, set by %s%s", p->name, who,
              p->used > 0 ? "; what runs there goes on to its end" : "");
     snprintf(t->remedy, t->remedy_size, "bfctl pool set %.100s --slots N%s", p->name,
              p->source == POOL_FROM_OPERATOR ? ", or --reset in its place, which takes back what was set" : "");
 }
 
-static void tell_room(const struct pool_view *p, const struct blocker *k, const char *dimension, const struct told *t)
+static void tell_room(const struct view_source *v, const struct pool_view *p, const struct blocker *k, const char *dimension,
+                      const struct told *t)
 {
     char used[PLAN_BUDGET_TEXT_MAX], limit[PLAN_BUDGET_TEXT_MAX], amount[PLAN_BUDGET_TEXT_MAX], kept[PLAN_BUDGET_TEXT_MAX];
     plan_budget_format(dimension, k->used, used);
@@ -48,7 +65,7 @@ static void tell_room(const struct pool_view *p, const struct blocker *k, const 
                  dimension, limit);
         tell_remedy(p, dimension, k->amount, false, t);
     } else if (strcmp(dimension, "slots") == 0 && k->limit == 0) {
-        tell_stopped(p, t);
+        tell_stopped(v, k->pool, p, t);
     } else if (strcmp(dimension, "slots") == 0) {
         snprintf(t->detail, t->detail_size, "pool %s is full: %s of %s slots in use", p->name, used, limit);
     } else {
@@ -93,7 +110,7 @@ const char *why_pool_tell(const struct view_source *v, const struct blocker *k, 
         snprintf(detail, detail_size, "pool %s lets %s begin, and the next one in %s", p.name, rate, left);
         snprintf(remedy, remedy_size, "wait, or raise it: bfctl pool set %.100s --start-rate RATE", p.name);
     } else {
-        tell_room(&p, k, engine_pool_dimension_name(v->engine, k->pool, k->dim), &t);
+        tell_room(v, &p, k, engine_pool_dimension_name(v->engine, k->pool, k->dim), &t);
         tell_closing(v, &p, &t);
     }
     return kinds[k->kind];
