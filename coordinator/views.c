@@ -48,14 +48,15 @@ static void backfill_dates(json_t *j, const struct backfill_view *b)
     json_object_set_new(j, "timezone", view_string(first[0] ? zone_name(b->plan->zone) : NULL));
 }
 
-/* How long it may take as a whole, and what follows; null: its plan does not say. */
+/* How long it may take as a whole, and what follows; null: its plan does not say.  An end forgets when that was, and whether it had come. */
 static json_t *backfill_timebox(const struct view_source *v, const struct backfill_view *b)
 {
     static const char *const then[] = {[PLAN_END_PAUSE] = "pause", [PLAN_END_CANCEL] = "cancel", [PLAN_END_WARN] = "warn"};
     if (b->plan->timebox_ms == 0)
         return json_null();
-    return json_pack("{s:I, s:s, s:o, s:b}", "limit_ms", (json_int_t)b->plan->timebox_ms, "then", then[b->plan->timebox_then], "ends_at",
-                     b->timebox_at_ms ? view_engine_time(v, b->timebox_at_ms) : json_null(), "over", b->timebox_over);
+    return json_pack("{s:I, s:s, s:o, s:o}", "limit_ms", (json_int_t)b->plan->timebox_ms, "then", then[b->plan->timebox_then], "ends_at",
+                     b->timebox_at_ms ? view_engine_time(v, b->timebox_at_ms) : json_null(), "over",
+                     b->finished_us ? json_null() : json_boolean(b->timebox_over));
 }
 
 static void backfill_times(json_t *j, const struct backfill_view *b)

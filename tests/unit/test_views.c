@@ -760,6 +760,26 @@ Test(views, a_freeze_without_an_end_says_so)
     world_free(w);
 }
 
+/* Nor is it said to be not over of one that its timebox has cancelled. */
+Test(views, an_end_leaves_nothing_to_say_of_a_timebox)
+{
+    struct world *w = world_new();
+    struct op_request get = query(OP_GET);
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\ntimebox: {limit: 1h, then: cancel}\nsteps: {s: {run: [echo]}}\n");
+    json_t *j = ask(w, &get, BF_OK, NULL);
+    cr_expect(json_is_false(json_object_get(json_object_get(j, "timebox"), "over")));
+    json_decref(j);
+    w->boot_ms += 3600000;
+    run(w);
+    run(w);
+    j = ask(w, &get, BF_OK, NULL);
+    const json_t *timebox = json_object_get(j, "timebox");
+    cr_assert_str_eq(text(j, "state"), "cancelled");
+    cr_expect(json_is_null(json_object_get(timebox, "over")) && json_is_null(json_object_get(timebox, "ends_at")));
+    json_decref(j);
+    world_free(w);
+}
+
 /* A date of 1970 is worse than none. */
 Test(views, engine_time_without_a_clock_is_no_date)
 {
