@@ -131,7 +131,7 @@ static void show_pool(const json_t *p)
                render_safe(render_text(kept, "step")), render_safe(render_text(kept, "backfill")));
     page_held(p, 14);
     struct bf_buf page = {0};
-    pool_chart_put(json_object_get(p, "throttle"), render_now_us() / 1000, &page);
+    pool_chart_put(p, render_now_us() / 1000, &page);
     fputs(bf_buf_cstr(&page), stdout);
     bf_buf_free(&page);
 }

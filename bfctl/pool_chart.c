@@ -54,6 +54,8 @@ static void put_why(const json_t *throttle, struct bf_buf *ret)
                         : strcmp(reason, "unused") == 0 ? unused_words(throttle) : words_of(reason);
     if (render_number(throttle, "limit") == 0)
         bf_buf_put_str(ret, "the pool has 0 slots, and nothing begins\n");
+    else if (json_is_true(json_object_get(throttle, "at_ceiling")))
+        bf_buf_printf(ret, "at its ceiling, and all of it is used (%s)\n", render_safe(reason));
     else
         bf_buf_printf(ret, "%s (%s)\n", words, render_safe(reason));
 }
@@ -160,13 +162,29 @@ static void put_bounds(const json_t *throttle, struct bf_buf *ret)
     bf_buf_put_str(ret, "\n");
 }
 
-static void put_throttle(const json_t *throttle, struct bf_buf *ret)
+/* Whose the ceiling is that holds what waits, and what moves it. */
+static void put_ceiling(const json_t *throttle, const char *pool, struct bf_buf *ret)
+{
+    const json_t *by = json_object_get(throttle, "ceiling_by");
+    const char *source = render_text(by, "source"), *of = render_text(by, "backfill");
+    bool slots = strcmp(source, "slots") == 0;
+    bf_buf_put_str(ret, "ceiling        ");
+    if (strcmp(source, "plan") == 0)
+        bf_buf_printf(ret, "from the plan of %s", *of ? render_safe(of) : "another backfill");
+    else
+        bf_buf_put_str(ret, slots ? "the slots of the pool" : "set by bfctl pool set");
+    bf_buf_printf(ret, "; to raise it: bfctl pool set %s --%s N\n", render_safe(pool), slots ? "slots" : "ceiling");
+}
+
+static void put_throttle(const json_t *throttle, const char *pool, struct bf_buf *ret)
 {
     size_t i;
     json_t *p;
     put_bounds(throttle, ret);
     bf_buf_printf(ret, "limit          %" PRId64 ": ", render_number(throttle, "limit"));
     put_why(throttle, ret);
+    if (json_is_true(json_object_get(throttle, "at_ceiling")))
+        put_ceiling(throttle, pool, ret);
     bf_buf_printf(ret, "pressure       ");
     if (json_is_number(json_object_get(throttle, "pressure")))
         bf_buf_printf(ret, "%.0f %% of the target; ", 100 * json_number_value(json_object_get(throttle, "pressure")));
@@ -179,15 +197,16 @@ static void put_throttle(const json_t *throttle, struct bf_buf *ret)
         bf_buf_put_str(ret, "probe          none: what its own steps take moves the limit\n");
 }
 
-void pool_chart_put(const json_t *throttle, int64_t now_ms, struct bf_buf *ret)
+void pool_chart_put(const json_t *pool, int64_t now_ms, struct bf_buf *ret)
 {
+    const json_t *throttle = json_object_get(pool, "throttle");
     if (!json_is_object(throttle)) {
         bf_buf_put_str(ret, "throttle       none: the slots alone count\n");
         return;
     }
     const json_t *moves = json_object_get(throttle, "moves");
     if (json_is_integer(json_object_get(throttle, "limit")))
-        put_throttle(throttle, ret);
+        put_throttle(throttle, render_text(pool, "name"), ret);
     else
         bf_buf_put_str(ret, "throttle       none now: no backfill that runs throttles it\n");
     if (json_array_size(moves) == 0)

@@ -6,7 +6,7 @@
 
 #include "common/buf.h"
 
-/* Append the section.  throttle: the member of a pool's document; null: a line that says so.  now_ms: since 1970. */
-void pool_chart_put(const json_t *throttle, int64_t now_ms, struct bf_buf *ret);
+/* Append the section of a pool's document; of one without a throttle a line that says so.  now_ms: since 1970. */
+void pool_chart_put(const json_t *pool, int64_t now_ms, struct bf_buf *ret);
 
 #endif

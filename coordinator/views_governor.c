@@ -51,6 +51,15 @@ static json_t *move(const struct limit_move *m)
     return j;
 }
 
+/* Whose the ceiling is; of a plan that the key may not see, not which. */
+static json_t *ceiling_by(const struct view_source *v, const struct limit_view *l)
+{
+    static const char *const sources[] = {[CEILING_BY_PLAN] = "plan", [CEILING_BY_HAND] = "operator", [CEILING_BY_SLOTS] = "slots"};
+    struct view_id of;
+    bool seen = l->ceiling_by == CEILING_BY_PLAN && view_other_backfill(v, l->ceiling_of, &of);
+    return json_pack("{s:s, s:o}", "source", sources[l->ceiling_by], "backfill", seen ? json_string(of.text) : json_null());
+}
+
 json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
 {
     struct limit_view l;
@@ -65,6 +74,8 @@ json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
     json_object_set_new(j, "planned", l.planned.algorithm == THROTTLE_NONE
                                           ? json_null()
                                           : json_pack("{s:I, s:I}", "floor", (json_int_t)l.planned.floor, "ceiling", (json_int_t)l.planned.ceiling));
+    json_object_set_new(j, "ceiling_by", l.throttled ? ceiling_by(v, &l) : json_null());
+    json_object_set_new(j, "at_ceiling", json_boolean(l.at_ceiling));
     json_object_set_new(j, "reason", json_string(limit_reason_name(l.now->move.reason)));
     json_object_set_new(j, "queued", json_boolean(l.now->move.queued));
     json_object_set_new(j, "pressure", s->pressure_ppm ? json_real(part(s->pressure_ppm, 1000000)) : json_null());
@@ -151,31 +162,49 @@ static void tell_probe(const struct view_source *v, const struct pool_limit *l, 
         snprintf(ret, size, "the probe of connection %s reads %s, and its target is %s", p->connection, read, target);
 }
 
-/* At the ceiling it is whoever set that who holds it there, and not the load. */
-static bool ceiling_by_hand(const struct view_source *v, size_t pool)
+uint32_t view_ceiling_enough(const struct view_source *v, size_t pool)
 {
-    struct pool_said_view said;
-    return engine_pool_said(v->engine, pool, POOL_FROM_OPERATOR, &said) && said.budget->ceiling != 0;
+    struct pool_view p;
+    struct limit_view l;
+    engine_pool(v->engine, pool, &p);
+    if (!engine_limit(v->engine, pool, &l) || !l.at_ceiling || l.limit >= p.slots)
+        return 0;
+    return p.used < p.slots ? p.used + 1 : p.slots;
+}
+
+/* ", its ceiling by the plan of bf-1", where it holds what waits. */
+static void tell_ceiling(const struct view_source *v, size_t pool, const struct limit_view *l, char *ret, size_t size)
+{
+    char who[VIEW_SET_BY_MAX];
+    struct view_id of;
+    if (l->ceiling_by == CEILING_BY_HAND) {
+        view_pool_set_by(v, pool, who);
+        snprintf(ret, size, ", its ceiling, set by %s", who);
+    } else {
+        view_other_backfill(v, l->ceiling_of, &of);
+        snprintf(ret, size, ", its ceiling by the plan of %s", of.text);
+    }
 }
 
 void view_throttle_words(const struct view_source *v, size_t pool, char *detail, size_t detail_size, char *remedy, size_t remedy_size)
 {
     struct pool_view p;
     struct limit_view l;
-    char probe_words[256] = "";
-    const char *bound = "";
+    struct pool_said_view said;
+    char probe_words[256] = "", ceiling_words[VIEW_SET_BY_MAX + 32] = "";
+    uint32_t enough = view_ceiling_enough(v, pool);
     engine_pool(v->engine, pool, &p);
     if (!engine_limit(v->engine, pool, &l))
         return;
     tell_probe(v, l.now, probe_words, sizeof probe_words);
-    if (l.limit == l.now->bounds.ceiling) {
-        bool by_hand = ceiling_by_hand(v, pool);
-        bound = by_hand ? ", its ceiling, set by hand" : ", its ceiling by the plan";
-        snprintf(remedy, remedy_size, by_hand ? "wait, or bfctl pool set %s --ceiling reset, which takes back what was set"
-                                              : "wait, or raise it: bfctl pool set %s --ceiling N", p.name);
-    } else {
-        snprintf(remedy, remedy_size, "wait: the limit follows the load; bfctl pool show %s says why it is what it is", p.name);
-    }
+    if (enough)
+        tell_ceiling(v, pool, &l, ceiling_words, sizeof ceiling_words);
     snprintf(detail, detail_size, "pool %s is throttled: %" PRIu32 " run, and %" PRIu32 " of its %" PRIu32 " slots may be used now%s; %s",
-             p.name, p.used, l.limit, p.slots, bound, probe_words);
+             p.name, p.used, l.limit, p.slots, ceiling_words, probe_words);
+    bool set = engine_pool_said(v->engine, pool, POOL_FROM_OPERATOR, &said) && said.budget->ceiling;
+    if (enough)
+        snprintf(remedy, remedy_size, "wait, or raise the ceiling: bfctl pool set %.100s --ceiling %" PRIu32 "%s", p.name, enough,
+                 set ? "; or --ceiling reset, which takes back what was set" : "");
+    else
+        snprintf(remedy, remedy_size, "wait: the limit follows the load; bfctl pool show %s says why it is what it is", p.name);
 }

@@ -82,6 +82,10 @@ enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_req
                               uint32_t *ret_index, struct bf_error *err);
 /* "plan", "config", "operator". */
 const char *view_pool_source(enum pool_source s);
+/* "bfctl pool set, last by nora: the month end reports run": whoever set anything of the pool last. */
+#define VIEW_REASON_CUT 100
+#define VIEW_SET_BY_MAX (2 * VIEW_REASON_CUT + 64)
+void view_pool_set_by(const struct view_source *v, size_t pool, char ret[VIEW_SET_BY_MAX]);
 /* Of a blocker about a pool: its word, with detail and remedy. */
 const char *why_pool_tell(const struct view_source *v, const struct blocker *k, char *detail, size_t detail_size, char *remedy,
                           size_t remedy_size);
@@ -120,6 +124,8 @@ void view_store_hold(const struct view_source *v, json_t *j);
 json_t *view_throttle(const struct view_source *v, size_t pool, bool moves);
 /* The words of `why` for a pool whose limit is reached. */
 void view_throttle_words(const struct view_source *v, size_t pool, char *detail, size_t detail_size, char *remedy, size_t remedy_size);
+/* The lowest ceiling under which one more might begin; 0: the ceiling is not what holds it. */
+uint32_t view_ceiling_enough(const struct view_source *v, size_t pool);
 /* Why the process that the state takes for this agent was refused: it is not at work, whatever its state says.  NULL: it was not. */
 const char *view_refusal(const struct view_source *v, const struct agent_view *a);
 uint64_t view_page_limit(const struct op_request *req);

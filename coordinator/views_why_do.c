@@ -52,6 +52,16 @@ static void do_room(const struct view_source *v, const struct blocker *k, char r
     snprintf(ret, VIEW_DO_MAX, "bfctl pool set %s %s", p.name, option);
 }
 
+/* The limit may follow the load so far. */
+static void do_ceiling(const struct view_source *v, const struct blocker *k, char ret[VIEW_DO_MAX])
+{
+    struct pool_view p;
+    uint32_t enough = view_ceiling_enough(v, k->pool);
+    engine_pool(v->engine, k->pool, &p);
+    if (enough)
+        snprintf(ret, VIEW_DO_MAX, "bfctl pool set %s --ceiling %" PRIu32, p.name, enough);
+}
+
 /* Twice as fast. */
 static void do_rate(const struct view_source *v, const struct blocker *k, char ret[VIEW_DO_MAX])
 {
@@ -90,6 +100,7 @@ void why_do(const struct view_source *v, const struct backfill_view *b, uint32_t
     case BLOCKER_POOL_TOO_SMALL:
     case BLOCKER_RESERVED: do_room(v, k, ret); break;
     case BLOCKER_START_RATE: do_rate(v, k, ret); break;
+    case BLOCKER_THROTTLE: do_ceiling(v, k, ret); break;
     case BLOCKER_BREAKER: do_breaker(v, k, ret); break;
     case BLOCKER_QUEUE:                          /* where a better class is what goes first */
         if (k->ahead.by == AHEAD_CLASS)
@@ -104,7 +115,6 @@ void why_do(const struct view_source *v, const struct backfill_view *b, uint32_t
     case BLOCKER_LOW_WATER:
     case BLOCKER_WINDOW:
     case BLOCKER_FREEZE_AHEAD:
-    case BLOCKER_THROTTLE:
     case BLOCKER_GATE:
     case BLOCKER_SENSOR:
     case BLOCKER_NEAR:

@@ -9,9 +9,6 @@
 #include "coordinator/views_parts.h"
 #include "plan/budget.h"
 
-#define REASON_CUT 100
-#define WHO_MAX (2 * REASON_CUT + 64)
-
 struct told { char *detail, *remedy; size_t detail_size, remedy_size; };
 
 /* helps: time does too, for what runs gives it back. */
@@ -22,24 +19,24 @@ static void tell_remedy(const struct pool_view *p, const char *dimension, uint64
     snprintf(t->remedy, t->remedy_size, "%s: bfctl pool set %.100s %s", helps ? "wait, or raise it" : "raise it", p->name, option);
 }
 
-/* "bfctl pool set, last by nora: the month end reports run": whoever set anything of the pool last. */
-static void who_stopped(const struct view_source *v, size_t pool, enum pool_source source, char ret[WHO_MAX])
+void view_pool_set_by(const struct view_source *v, size_t pool, char ret[VIEW_SET_BY_MAX])
 {
     struct pool_said_view said;
-    if (source != POOL_FROM_OPERATOR)
-        snprintf(ret, WHO_MAX, "%s", source == POOL_FROM_CONFIG ? "the coordinator's configuration" : "the plan");
-    else if (!engine_pool_said(v->engine, pool, source, &said) || !*said.by)
-        snprintf(ret, WHO_MAX, "bfctl pool set");
+    if (!engine_pool_said(v->engine, pool, POOL_FROM_OPERATOR, &said) || !*said.by)
+        snprintf(ret, VIEW_SET_BY_MAX, "bfctl pool set");
     else
-        snprintf(ret, WHO_MAX, "bfctl pool set, last by %.*s%s%.*s", (int)bf_utf8_cut(said.by, REASON_CUT), said.by, *said.reason ? ": " : "",
-                 (int)bf_utf8_cut(said.reason, REASON_CUT), said.reason);
+        snprintf(ret, VIEW_SET_BY_MAX, "bfctl pool set, last by %.*s%s%.*s", (int)bf_utf8_cut(said.by, VIEW_REASON_CUT), said.by,
+                 *said.reason ? ": " : "", (int)bf_utf8_cut(said.reason, VIEW_REASON_CUT), said.reason);
 }
 
 /* No slots at all: nothing that ends gives one back. */
 static void tell_stopped(const struct view_source *v, size_t pool, const struct pool_view *p, const struct told *t)
 {
-    char who[WHO_MAX];
-    who_stopped(v, pool, p->source, who);
+    char who[VIEW_SET_BY_MAX];
+    if (p->source == POOL_FROM_OPERATOR)
+        view_pool_set_by(v, pool, who);
+    else
+        snprintf(who, sizeof who, "%s", p->source == POOL_FROM_CONFIG ? "the coordinator's configuration" : "the plan");
     snprintf(t->detail, t->detail_size, "pool %s is stopped: it has 0 slots, set by %s%s", p->name, who,
              p->used > 0 ? "; what runs there goes on to its end" : "");
     snprintf(t->remedy, t->remedy_size, "bfctl pool set %.100s --slots N%s", p->name,

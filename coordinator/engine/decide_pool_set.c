@@ -153,7 +153,7 @@ static const char *bounds_objection(struct decision *d, const struct op_request 
                                     uint32_t slots)
 {
     const struct pool_budget *now = &c->pool;
-    struct limit_bounds planned = limit_bounds_planned(d->e, pool);
+    struct limit_bounds planned = limit_bounds_planned(d->e, pool, NULL);
     uint32_t floor = budget->floor ? budget->floor : planned.floor, ceiling = budget->ceiling ? budget->ceiling : planned.ceiling;
     if (now->floor == 0 && now->ceiling == 0)
         return NULL;

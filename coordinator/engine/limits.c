@@ -50,14 +50,19 @@ void limit_bounds_meet(struct limit_bounds *b, const struct plan_throttle *t)
                                .ceiling = first ? t->max : (uint32_t)bf_least(t->max, b->ceiling)};
 }
 
-struct limit_bounds limit_bounds_planned(const struct engine *e, uint32_t pool)
+struct limit_bounds limit_bounds_planned(const struct engine *e, uint32_t pool, uint32_t *ret_of)
 {
     struct limit_bounds bounds = {.algorithm = THROTTLE_NONE};
     for (size_t i = 0; i < e->live.n; i++) {
         const struct backfill *b = backfill_find(e, e->live.at[i]);
-        for (size_t k = 0; b->started_us != 0 && k < b->plan->n_pools; k++)
-            if (b->pools[k] == pool)
-                limit_bounds_meet(&bounds, &b->plan->pools[k].throttle);
+        for (size_t k = 0; b->started_us != 0 && k < b->plan->n_pools; k++) {
+            uint32_t before = bounds.ceiling;                    /* 0: the first */
+            if (b->pools[k] != pool)
+                continue;
+            limit_bounds_meet(&bounds, &b->plan->pools[k].throttle);
+            if (ret_of && bounds.ceiling != before)
+                *ret_of = b->id;
+        }
     }
     return bounds;
 }
@@ -380,6 +385,38 @@ bool limits_agree(const struct pool *p)
 
 /* ---- for views ---- */
 
+/* Would the governor let more run, by its last step? */
+static bool sees_room(const struct pool_limit *l)
+{
+    switch (l->move.reason) {
+    case LIMIT_LOWERED:
+    case LIMIT_CUT:
+    case LIMIT_UNREADABLE:
+    case LIMIT_FAILING:
+    case LIMIT_DRAINING:
+    case LIMIT_SLOW_STEPS: return false;
+    case LIMIT_BEGUN:
+    case LIMIT_CHANGED:
+    case LIMIT_RELEASED:
+    case LIMIT_SLOW_START:
+    case LIMIT_RAISED:
+    case LIMIT_IDLE:
+    case LIMIT_HELD:
+    case LIMIT_UNUSED:
+    case LIMIT_SET: break;
+    }
+    return !l->state.unreadable && l->state.pressure_ppm <= 1000000 - l->state.margin_ppm;
+}
+
+static void view_ceiling(const struct pool *p, struct limit_view *ret)
+{
+    const struct pool_budget *by_hand = &p->layers[POOL_FROM_OPERATOR - 1].budget;
+    uint32_t ceiling = ret->now->bounds.ceiling;
+    bool set = by_hand->ceiling || by_hand->floor > ret->planned.ceiling;
+    ret->ceiling_by = ceiling >= p->slots ? CEILING_BY_SLOTS : set ? CEILING_BY_HAND : CEILING_BY_PLAN;
+    ret->at_ceiling = ret->throttled && p->slots > 0 && ret->limit >= ceiling && p->used >= ret->limit && sees_room(ret->now);
+}
+
 bool engine_limit(const struct engine *e, size_t pool, struct limit_view *ret)
 {
     const struct pool *p = &e->pools.at[pool];
@@ -387,7 +424,9 @@ bool engine_limit(const struct engine *e, size_t pool, struct limit_view *ret)
         return false;
     uint64_t n = p->governor->n_moves;
     *ret = (struct limit_view){.now = &p->governor->now, .throttled = pool_is_throttled(p), .limit = limit_in_force(p->limit, p),
-                               .planned = limit_bounds_planned(e, (uint32_t)pool), .n_moves = n < LIMIT_MOVES_KEPT ? (size_t)n : LIMIT_MOVES_KEPT, .moved = n};
+                               .n_moves = n < LIMIT_MOVES_KEPT ? (size_t)n : LIMIT_MOVES_KEPT, .moved = n};
+    ret->planned = limit_bounds_planned(e, (uint32_t)pool, &ret->ceiling_of);
+    view_ceiling(p, ret);
     return true;
 }
 

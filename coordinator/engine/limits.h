@@ -23,8 +23,9 @@ static inline uint32_t limit_in_force(uint32_t limit, const struct pool *p) { re
 struct limit_bounds limit_bounds_within(struct limit_bounds b, uint32_t slots);
 /* Of several throttles on one pool: the lowest floor and ceiling, and the algorithm of the first. */
 void limit_bounds_meet(struct limit_bounds *b, const struct plan_throttle *t);
-/* What the plans of the backfills that have begun and are live ask of it together; THROTTLE_NONE: none of them throttles it. */
-struct limit_bounds limit_bounds_planned(const struct engine *e, uint32_t pool);
+/* What the plans of the backfills that have begun and are live ask of it together; THROTTLE_NONE: none of them throttles it.
+ * ret_of (or NULL): the first that has the lowest ceiling, untouched where there is none. */
+struct limit_bounds limit_bounds_planned(const struct engine *e, uint32_t pool, uint32_t *ret_of);
 /* With what is set by hand over it, which moves the other bound along. */
 struct limit_bounds limit_bounds_set(struct limit_bounds b, const struct pool *p);
 /* Something is ready that draws on the pool. */

@@ -10,12 +10,16 @@ struct pool_dimension_view { const char *name; uint64_t used, limit; enum pool_s
 
 size_t engine_n_pools(const struct engine *e);
 void engine_pool(const struct engine *e, size_t i, struct pool_view *ret);
+enum ceiling_by { CEILING_BY_PLAN, CEILING_BY_HAND, CEILING_BY_SLOTS };
 /* The limit of a pool that is throttled; false: it is not, and was not before. */
 struct limit_view {
     const struct pool_limit *now;
     bool throttled;                          /* now */
     uint32_t limit;                          /* in force, within the slots */
     struct limit_bounds planned;             /* what plans ask for, while throttled: where it differs from what holds, a person set that */
+    enum ceiling_by ceiling_by;              /* whose the ceiling is, while throttled; slots: there are no more */
+    uint32_t ceiling_of;                     /* of several plans the backfill that has the lowest, the oldest of these; 0: none */
+    bool at_ceiling;                         /* all of it is used, the ceiling is reached, and the governor sees room for more */
     size_t n_moves;                          /* that are kept */
     uint64_t moved;                          /* how often it moved, of this state: a restart may forget those that are not kept */
 };

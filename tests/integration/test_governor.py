@@ -80,12 +80,15 @@ class Governor(unittest.TestCase):
         self.assertLess(m["bf_pool_pressure_ratio"][(("pool", "wh"),)], 1)
         self.assertGreaterEqual(m["bf_pool_limit_moves_total"][(("pool", "wh"),)], 3)
         why = {b["kind"]: b["detail"] for b in self.cluster.json("why", backfill, "hold[2024-01-12]")["blockers"]}
-        self.assertRegex(why["throttle"], "pool wh is throttled: 4 run, and 4 of its 6 slots may be used now, its ceiling by the plan; "
-                                          "the probe of connection wh reads 10")
-        self.cluster.ctl("pool", "set", "wh", "--ceiling", "3")
+        self.assertRegex(why["throttle"], "pool wh is throttled: 4 run, and 4 of its 6 slots may be used now, its ceiling by the plan of "
+                                          f"{backfill}; the probe of connection wh reads 10")
+        self.assertIn("ceiling        from the plan of %s; to raise it: bfctl pool set wh --ceiling N\n" % backfill,
+                      self.cluster.ctl("pool", "show", "wh").stdout)
+        self.cluster.ctl("pool", "set", "wh", "--ceiling", "3", "--reason", "the users first")
         page = self.cluster.ctl("why", backfill, "hold[2024-01-12]").stdout
-        self.assertIn("4 run, and 3 of its 6 slots may be used now, its ceiling, set by hand; the probe of", page)
-        self.assertIn("wait, or bfctl pool set wh --ceiling reset, which takes back what was set", page)
+        self.assertRegex(page, r"4 run, and 3 of its 6 slots may be used now, its ceiling, set by bfctl pool set, last by \S+: the users first; the "
+                               "probe of")
+        self.assertIn("wait, or raise the ceiling: bfctl pool set wh --ceiling 5; or --ceiling reset, which takes back what was set", page)
         self.cluster.ctl("pool", "set", "wh", "--ceiling", "reset")
         self.becomes(4)
 

@@ -10,19 +10,26 @@
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
+/* Takes the throttle. */
+static void expect_page(json_t *throttle, const char *says)
+{
+    struct bf_buf page = {0};
+    json_t *pool = json_pack("{s:s, s:o}", "name", "wh", "throttle", throttle);
+    pool_chart_put(pool, 0, &page);
+    cr_expect(strstr(bf_buf_cstr(&page), says), "%s in %s", says, bf_buf_cstr(&page));
+    bf_buf_free(&page);
+    json_decref(pool);
+}
+
 /* The section of a limit that the governor left where it is. */
 static void expect_limit(const char *reason, int limit, double pressure, const char *queued, const char *says)
 {
-    struct bf_buf page = {0};
     json_t *j = json_pack("{s:s, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:[], s:[]}", "algorithm", "gradient", "limit", limit, "floor", 2,
                           "ceiling", 12, "reason", reason, "pressure", pressure, "setpoint", 0.95, "service", 1.0, "failed", 0.0, "probes",
                           "moves");
     if (queued)
         json_object_set_new(j, "queued", json_boolean(strcmp(queued, "yes") == 0));
-    pool_chart_put(j, 0, &page);
-    cr_expect(strstr(bf_buf_cstr(&page), says), "%s at %d and %.2f: %s", reason, limit, pressure, bf_buf_cstr(&page));
-    bf_buf_free(&page);
-    json_decref(j);
+    expect_page(j, says);
 }
 
 Test(bfctl_pool, a_limit_that_is_held_says_for_which_reason)
@@ -54,15 +61,28 @@ Test(bfctl_pool, bounds_that_a_person_set_stand_beside_those_of_the_plan)
         {2, 12, "throttle       gradient, from 2 to 12\n"}, {1, 12, "throttle       gradient, from 2 to 12; the plan says from 1 to 12\n"},
         {2, 9, "throttle       gradient, from 2 to 12; the plan says from 2 to 9\n"}};
     for (size_t i = 0; i < LEN(rows); i++) {
-        struct bf_buf page = {0};
         json_t *j = json_pack("{s:s, s:i, s:i, s:i, s:{s:i, s:i}, s:s, s:[], s:[]}", "algorithm", "gradient", "limit", 3, "floor", 2,
                               "ceiling", 12, "planned", "floor", rows[i].floor, "ceiling", rows[i].ceiling, "reason", "set", "probes",
                               "moves");
-        pool_chart_put(j, 0, &page);
-        cr_expect(strstr(bf_buf_cstr(&page), rows[i].says), "%s", bf_buf_cstr(&page));
-        cr_expect(strstr(bf_buf_cstr(&page), "limit          3: its bounds were set by hand"), "%s", bf_buf_cstr(&page));
-        bf_buf_free(&page);
-        json_decref(j);
+        expect_page(json_incref(j), rows[i].says);
+        expect_page(j, "limit          3: its bounds were set by hand");
+    }
+}
+
+/* And not that there is room: the governor may not take it. */
+Test(bfctl_pool, a_ceiling_that_is_reached_is_told_with_whose_it_is_and_what_raises_it)
+{
+    static const struct { const char *source, *backfill, *says; } rows[] = {
+        {"plan", "bf-3", "ceiling        from the plan of bf-3; to raise it: bfctl pool set wh --ceiling N\n"},
+        {"plan", NULL, "ceiling        from the plan of another backfill; to raise it: bfctl pool set wh --ceiling N\n"},
+        {"operator", NULL, "ceiling        set by bfctl pool set; to raise it: bfctl pool set wh --ceiling N\n"},
+        {"slots", NULL, "ceiling        the slots of the pool; to raise it: bfctl pool set wh --slots N\n"}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        json_t *j = json_pack("{s:s, s:i, s:i, s:i, s:s, s:b, s:{s:s, s:s?}, s:[], s:[]}", "algorithm", "gradient", "limit", 3, "floor", 2,
+                              "ceiling", 3, "reason", "raised", "at_ceiling", 1, "ceiling_by", "source", rows[i].source, "backfill",
+                              rows[i].backfill, "probes", "moves");
+        expect_page(json_incref(j), "limit          3: at its ceiling, and all of it is used (raised)\n");
+        expect_page(j, rows[i].says);
     }
 }
 

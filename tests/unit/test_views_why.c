@@ -242,6 +242,93 @@ Test(views_why, what_is_to_be_set_is_written_as_people_write_it)
     world_free(w);
 }
 
+static void expect_ceiling(struct world *w, const char *detail, const char *remedy, const char *act)
+{
+    const json_t *k;
+    json_t *j = why(w, "s[2024-01-09]", "throttle", &k);
+    cr_expect(strstr(text(k, "detail"), detail), "%s", text(k, "detail"));
+    cr_expect_eq(strstr(text(k, "detail"), "ceiling") != NULL, act != NULL, "%s", text(k, "detail"));
+    cr_expect_str_eq(text(k, "remedy"), remedy);
+    if (act)
+        cr_expect_str_eq(text(k, "do"), act);
+    else
+        cr_expect(json_is_null(json_object_get(k, "do")));
+    json_decref(j);
+}
+
+static void expect_ceiling_by(struct world *w, bool reached, const char *source, const char *of)
+{
+    struct op_request show = query(OP_POOLS);
+    show.name = "wh";
+    json_t *one = ask(w, &show, BF_OK, NULL), *t = json_object_get(one, "throttle"), *by = json_object_get(t, "ceiling_by");
+    cr_expect_eq(json_is_true(json_object_get(t, "at_ceiling")), reached);
+    cr_expect_str_eq(text(by, "source"), source);
+    if (of)
+        cr_expect_str_eq(text(by, "backfill"), of);
+    else
+        cr_expect(json_is_null(json_object_get(by, "backfill")));
+    json_decref(one);
+}
+
+/* Where the load would bear more, waiting for it is no advice: the ceiling is told, whose it is, and what raises it. */
+Test(views_why, a_ceiling_that_holds_what_waits_is_told_with_whose_it_is)
+{
+    static const char plan[] = "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-09}\n"
+                               "pools: {wh: {slots: 4, throttle: {algorithm: aimd, min: 2, max: 2}}}\nsteps: {s: {run: [echo], pool: wh}}\n";
+    struct world *w = world_new();
+    create(w, plan);
+    hello(w, 8);
+    expect_ceiling(w, "2 run, and 2 of its 4 slots may be used now, its ceiling by the plan of bf-1; its steps take",
+                   "wait, or raise the ceiling: bfctl pool set wh --ceiling 3", "bfctl pool set wh --ceiling 3");
+    expect_ceiling_by(w, true, "plan", "bf-1");
+    struct op_request set = query(OP_POOL_SET);
+    set.pool = (struct pool_budget){.no_slots = true, .ceiling = 3};
+    command(w, &set, "wh");
+    expect_ceiling(w, "2 run, and 2 of its 4 slots may be used now; its steps take",
+                   "wait: the limit follows the load; bfctl pool show wh says why it is what it is", NULL);
+    expect_ceiling_by(w, false, "operator", NULL);
+    set.pool.floor = 3;
+    command(w, &set, "wh");
+    run(w);
+    expect_ceiling(w, "3 run, and 3 of its 4 slots may be used now, its ceiling, set by bfctl pool set, last by ada; its steps take",
+                   "wait, or raise the ceiling: bfctl pool set wh --ceiling 4; or --ceiling reset, which takes back what was set",
+                   "bfctl pool set wh --ceiling 4");
+    expect_ceiling_by(w, true, "operator", NULL);
+    set.pool.floor = set.pool.ceiling = 4;
+    command(w, &set, "wh");
+    run(w);
+    expect_ceiling_by(w, true, "slots", NULL);
+    set.pool.floor = 1;
+    set.pool.ceiling = 2;
+    command(w, &set, "wh");
+    expect_ceiling(w, "4 run, and 2 of its 4 slots may be used now, its ceiling, set by bfctl pool set, last by ada; its steps take",
+                   "wait, or raise the ceiling: bfctl pool set wh --ceiling 4; or --ceiling reset, which takes back what was set",
+                   "bfctl pool set wh --ceiling 4");
+    world_free(w);
+}
+
+/* A limit that can neither rise nor fall: over the target it is the load that holds it, and a higher ceiling would not be used. */
+Test(views_why, a_ceiling_is_not_blamed_for_what_the_load_holds)
+{
+    static const char plan[] = "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-09}\n"
+                               "connections: {db: {odbc: x, probe: {sql: select 1, target: 500ms, limit: 2s}}}\n"
+                               "pools: {wh: {slots: 4, throttle: {algorithm: aimd, min: 2, max: 2}}}\n"
+                               "steps: {s: {sql: {connection: db, transaction: true, text: select 1}, pool: wh}}\n";
+    struct world *w = world_new();
+    create(w, plan);
+    hello(w, 8);
+    run(w);
+    cr_assert_neq(w->probe, 0);
+    struct probe_reading read = {.id = w->probe, .readable = true, .value_us = 900000, .why = ""};
+    turn_agent_message(w->turns, agent_key, &(struct agent_msg){.kind = AGENT_PROBED, .incarnation = 7, .nonce = 2, .text = "",
+                                                                .probed = &read, .n_probed = 1}, w->boot_ms);
+    run(w);
+    expect_ceiling(w, "2 run, and 2 of its 4 slots may be used now; the probe of connection db reads 900ms",
+                   "wait: the limit follows the load; bfctl pool show wh says why it is what it is", NULL);
+    expect_ceiling_by(w, false, "plan", "bf-1");
+    world_free(w);
+}
+
 static json_int_t expected_of(struct world *w, const char *step)
 {
     struct op_request req = query(OP_WHY);
