@@ -15,7 +15,7 @@ static const char *words_of(const char *reason)
     static const struct { const char *reason, *words; } table[] = {
         {"begun", "a backfill with a throttle began"}, {"changed", "other slots, or other backfills"}, {"released", "no backfill throttles it"},
         {"slow_start", "begins, and doubles"}, {"raised", "there is room"}, {"lowered", "over the setpoint"},
-        {"cut", "the probe is at its limit"}, {"unreadable", "the probe is not readable"}, {"failing", "many attempts fail"},
+        {"cut", "the probe is at its limit"}, {"unreadable", "no reading came for too long"}, {"failing", "many attempts fail"},
         {"idle", "it was not used for a while"}, {"held", "it stays for now"}, {"unused", "it is not used up"},
         {"draining", "over the setpoint; what runs has to end first"}, {"slow_steps", "its steps take very long"},
         {"set", "its bounds were set by hand, or that was taken back"}};
@@ -46,18 +46,50 @@ static const char *held_words(const json_t *throttle)
     return pressure > setpoint * 15 / 16 ? "near the setpoint" : "under the setpoint; what its last move does is waited for";
 }
 
+/* As `why` says it: of one that cannot be read, else of the one that was read the longest ago, which nobody asked. */
+static void put_unread(const json_t *throttle, int64_t now_ms, struct bf_buf *ret)
+{
+    const json_t *unread = NULL;
+    int64_t read_ms = 0;
+    size_t i;
+    json_t *p;
+    json_array_foreach(json_object_get(throttle, "probes"), i, p) {
+        int64_t at_ms = json_is_true(json_object_get(p, "readable")) ? render_time_ms(render_text(p, "read_at")) : -1;
+        if (!unread || at_ms < read_ms) {
+            unread = p;
+            read_ms = at_ms;
+        }
+    }
+    bool readable = json_is_true(json_object_get(unread, "readable"));
+    const char *connection = render_safe(render_text(unread, "connection"));
+    if (!unread || (readable && read_ms < 0)) {              /* when is not known */
+        bf_buf_put_str(ret, words_of("unreadable"));
+    } else if (readable) {
+        char silent[64];
+        bf_format_duration(now_ms > read_ms ? now_ms - read_ms : 0, silent, sizeof silent);
+        bf_buf_printf(ret, "the probe of connection %s was not read for %s", connection, silent);
+    } else {
+        bool never = !*render_text(unread, "read_at") && !*render_text(unread, "why");
+        bf_buf_printf(ret, "the probe of connection %s %s", connection, never ? "has not been read yet" : "is not readable");
+    }
+}
+
 /* A pool without slots lets nothing begin, whatever the governor says: its own limit is never under 1. */
-static void put_why(const json_t *throttle, struct bf_buf *ret)
+static void put_why(const json_t *throttle, int64_t now_ms, struct bf_buf *ret)
 {
     const char *reason = render_text(throttle, "reason");
     const char *words = strcmp(reason, "held") == 0 ? held_words(throttle)
                         : strcmp(reason, "unused") == 0 ? unused_words(throttle) : words_of(reason);
-    if (render_number(throttle, "limit") == 0)
+    if (render_number(throttle, "limit") == 0) {
         bf_buf_put_str(ret, "the pool has 0 slots, and nothing begins\n");
-    else if (json_is_true(json_object_get(throttle, "at_ceiling")))
+    } else if (json_is_true(json_object_get(throttle, "at_ceiling"))) {
         bf_buf_printf(ret, "at its ceiling, and all of it is used (%s)\n", render_safe(reason));
-    else
+    } else if (strcmp(reason, "unreadable") == 0) {
+        put_unread(throttle, now_ms, ret);
+        bf_buf_put_str(ret, " (unreadable)\n");
+    } else {
         bf_buf_printf(ret, "%s (%s)\n", words, render_safe(reason));
+    }
 }
 
 static void put_amount(const json_t *o, const char *key, const char *unit, struct bf_buf *ret)
@@ -176,13 +208,13 @@ static void put_ceiling(const json_t *throttle, const char *pool, struct bf_buf 
     bf_buf_printf(ret, "; to raise it: bfctl pool set %s --%s N\n", render_safe(pool), slots ? "slots" : "ceiling");
 }
 
-static void put_throttle(const json_t *throttle, const char *pool, struct bf_buf *ret)
+static void put_throttle(const json_t *throttle, const char *pool, int64_t now_ms, struct bf_buf *ret)
 {
     size_t i;
     json_t *p;
     put_bounds(throttle, ret);
     bf_buf_printf(ret, "limit          %" PRId64 ": ", render_number(throttle, "limit"));
-    put_why(throttle, ret);
+    put_why(throttle, now_ms, ret);
     if (json_is_true(json_object_get(throttle, "at_ceiling")))
         put_ceiling(throttle, pool, ret);
     bf_buf_printf(ret, "pressure       ");
@@ -206,7 +238,7 @@ void pool_chart_put(const json_t *pool, int64_t now_ms, struct bf_buf *ret)
     }
     const json_t *moves = json_object_get(throttle, "moves");
     if (json_is_integer(json_object_get(throttle, "limit")))
-        put_throttle(throttle, render_text(pool, "name"), ret);
+        put_throttle(throttle, render_text(pool, "name"), now_ms, ret);
     else
         bf_buf_put_str(ret, "throttle       none now: no backfill that runs throttles it\n");
     if (json_array_size(moves) == 0)

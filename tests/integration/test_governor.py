@@ -105,8 +105,8 @@ class Governor(unittest.TestCase):
         t = self.becomes(1, "unreadable")
         self.assertIn("it gave text", t["probes"][0]["why"])
         page = self.cluster.ctl("pool", "show", "wh").stdout
-        for words in ("none -> 1  begun", "throttle       gradient, from 1 to 4", "limit          1: the probe is not readable", "not readable: it gave text",
-                      "4 -> 1  cut: the probe is at its limit (250 of 100)", "4 -> 1  unreadable: the probe is not readable"):
+        for words in ("none -> 1  begun", "throttle       gradient, from 1 to 4", "limit          1: the probe of connection wh is not readable", "not readable: it gave text",
+                      "4 -> 1  cut: the probe is at its limit (250 of 100)", "4 -> 1  unreadable: no reading came for too long"):
             self.assertIn(words, page)
         self.assertRegex(page, re.compile(r"^ +4 \| *#", re.MULTILINE), "the chart has the time at the ceiling")
 

@@ -15,7 +15,7 @@ static void expect_page(json_t *throttle, const char *says)
 {
     struct bf_buf page = {0};
     json_t *pool = json_pack("{s:s, s:o}", "name", "wh", "throttle", throttle);
-    pool_chart_put(pool, 0, &page);
+    pool_chart_put(pool, 60000, &page);
     cr_expect(strstr(bf_buf_cstr(&page), says), "%s in %s", says, bf_buf_cstr(&page));
     bf_buf_free(&page);
     json_decref(pool);
@@ -83,6 +83,29 @@ Test(bfctl_pool, a_ceiling_that_is_reached_is_told_with_whose_it_is_and_what_rai
                               rows[i].backfill, "probes", "moves");
         expect_page(json_incref(j), "limit          3: at its ceiling, and all of it is used (raised)\n");
         expect_page(j, rows[i].says);
+    }
+}
+
+/* While nothing ran nobody asked it: the page is made at 1970-01-01T00:01:00Z. */
+Test(bfctl_pool, a_probe_that_nobody_asked_for_a_while_is_not_called_unreadable)
+{
+    static const struct { bool readable; const char *read_at, *why, *says; } rows[] = {
+        {true, "1970-01-01T00:00:40.000000Z", NULL, "limit          2: the probe of connection db was not read for 20s (unreadable)\n"},
+        {true, "1970-01-01T00:02:00.000000Z", NULL, "the probe of connection db was not read for 0s"},
+        {true, NULL, NULL, "limit          2: no reading came for too long (unreadable)\n"},
+        {false, "1970-01-01T00:00:40.000000Z", "it gave text", "limit          2: the probe of connection db is not readable (unreadable)\n"},
+        {false, NULL, "it gave text", "the probe of connection db is not readable"},
+        {false, NULL, NULL, "the probe of connection db has not been read yet"}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        json_t *j = json_pack("{s:s, s:i, s:i, s:i, s:s, s:[{s:s, s:b, s:s}, {s:s, s:b, s:s?, s:s?}], s:[{s:s, s:i, s:i, s:s}]}",
+                              "algorithm", "gradient", "limit", 2, "floor", 2, "ceiling", 3, "reason", "unreadable", "probes",
+                              "connection", "other", "readable", 1, "read_at", "1970-01-01T00:00:50.000000Z", "connection", "db", "readable",
+                              rows[i].readable, "read_at", rows[i].read_at, "why", rows[i].why, "moves", "at",
+                              "1970-01-01T00:00:55.000000Z", "before", 3, "after", 2, "reason", "unreadable");
+        if (i == 1)
+            json_array_remove(json_object_get(j, "probes"), 0);
+        expect_page(json_incref(j), rows[i].says);
+        expect_page(j, "3 -> 2  unreadable: no reading came for too long\n");
     }
 }
 
