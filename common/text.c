@@ -17,7 +17,9 @@ static const struct unit time_units[] = {
 };
 static const struct unit size_units[] = {
     {"Ki", UINT64_C(1) << 10}, {"Mi", UINT64_C(1) << 20}, {"Gi", UINT64_C(1) << 30}, {"Ti", UINT64_C(1) << 40},
-    {"K", 1000}, {"M", 1000000}, {"G", 1000000000}, {"T", UINT64_C(1000000000000)},
+    {"Pi", UINT64_C(1) << 50}, {"Ei", UINT64_C(1) << 60},
+    {"K", 1000}, {"M", 1000000}, {"G", 1000000000}, {"T", UINT64_C(1000000000000)}, {"P", UINT64_C(1000000000000000)},
+    {"E", UINT64_C(1000000000000000000)},
 };
 
 /* Digits at *s, moved past; false when there are none or they overflow. */

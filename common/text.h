@@ -11,7 +11,7 @@
 /* "90s", "1h30m", "250ms", "2d" -> milliseconds.  Units ms s m h d; no sign, no bare number but "0".
  * false, and *ret_ms untouched, when malformed or over 10,000 days. */
 bool bf_parse_duration(const char *s, int64_t *ret_ms);
-/* "512Mi", "4G", "100" -> bytes.  Ki Mi Gi Ti (1024), K M G T (1000). */
+/* "512Mi", "4G", "100" -> bytes.  Ki Mi Gi Ti Pi Ei (1024), K M G T P E (1000). */
 bool bf_parse_size(const char *s, uint64_t *ret_bytes);
 /* A decimal integer within [min, max], no sign but '-', no blanks. */
 bool bf_parse_int(const char *s, int64_t min, int64_t max, int64_t *ret);

@@ -48,8 +48,8 @@ static void do_room(const struct view_source *v, const struct blocker *k, char r
     engine_pool(v->engine, k->pool, &p);
     const char *dimension = engine_pool_dimension_name(v->engine, k->pool, k->dim);
     uint64_t enough = k->kind == BLOCKER_POOL_TOO_SMALL ? k->amount : k->used + k->amount + k->kept;
-    plan_budget_option(dimension, enough, option);
-    snprintf(ret, VIEW_DO_MAX, "bfctl pool set %s %s", p.name, option);
+    if (plan_budget_option(dimension, enough, option))
+        snprintf(ret, VIEW_DO_MAX, "bfctl pool set %s %s", p.name, option);
 }
 
 /* The limit may follow the load so far. */
@@ -68,7 +68,7 @@ static void do_rate(const struct view_source *v, const struct blocker *k, char r
     struct pool_view p;
     char rate[PLAN_BUDGET_TEXT_MAX];
     engine_pool(v->engine, k->pool, &p);
-    if (p.start_milli == 0 || p.start_milli > UINT32_MAX / 2)
+    if (p.start_milli == 0 || p.start_milli > POOL_START_MILLI_MAX / 2)
         return;
     plan_start_rate_format(2 * p.start_milli, p.start_ms, rate);
     snprintf(ret, VIEW_DO_MAX, "bfctl pool set %s --start-rate %s", p.name, rate);

@@ -15,8 +15,10 @@ struct told { char *detail, *remedy; size_t detail_size, remedy_size; };
 static void tell_remedy(const struct pool_view *p, const char *dimension, uint64_t enough, bool helps, const struct told *t)
 {
     char option[PLAN_BUDGET_OPTION_MAX];
-    plan_budget_option(dimension, enough, option);
-    snprintf(t->remedy, t->remedy_size, "%s: bfctl pool set %.100s %s", helps ? "wait, or raise it" : "raise it", p->name, option);
+    if (plan_budget_option(dimension, enough, option))
+        snprintf(t->remedy, t->remedy_size, "%s: bfctl pool set %.100s %s", helps ? "wait, or raise it" : "raise it", p->name, option);
+    else
+        snprintf(t->remedy, t->remedy_size, "wait: no pool can have more");
 }
 
 void view_pool_set_by(const struct view_source *v, size_t pool, char ret[VIEW_SET_BY_MAX])

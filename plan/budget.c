@@ -18,20 +18,29 @@ static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
 
 /* ---- figures ---- */
 
+/* The most of it that a pool can have. */
+static uint64_t most_of(const char *dimension)
+{
+    if (is(dimension, "slots"))
+        return POOL_SLOTS_LIMIT;
+    if (is(dimension, "cpu"))
+        return POOL_CPU_MILLI_MAX;
+    return is(dimension, "memory") || is(dimension, "io") ? POOL_BYTES_MAX : POOL_UNIT_MAX;
+}
+
 bool plan_budget_parse(const char *dimension, const char *text, uint64_t *ret)
 {
     int64_t n = 0;
     uint64_t bytes = 0;
     if (is(dimension, "memory") || is(dimension, "io")) {
-        if (!(is(dimension, "io") ? plan_parse_rate(text, &bytes) : bf_parse_size(text, &bytes)) || bytes == 0 || bytes > POOL_BYTES_MAX)
+        if (!(is(dimension, "io") ? plan_parse_rate(text, &bytes) : bf_parse_size(text, &bytes)) || bytes == 0 || bytes > most_of(dimension))
             return false;
         *ret = bytes;
         return true;
     }
-    bool cpu = is(dimension, "cpu");
-    if (!(cpu ? plan_parse_number(text, &n) : bf_parse_int(text, 1, (int64_t)POOL_UNIT_MAX, &n)))
+    if (!(is(dimension, "cpu") ? plan_parse_number(text, &n) : bf_parse_int(text, 1, INT64_MAX, &n)))
         return false;
-    if (n <= 0 || (uint64_t)n > POOL_CPU_MILLI_MAX)
+    if (n <= 0 || (uint64_t)n > most_of(dimension))
         return false;
     *ret = (uint64_t)n;
     return true;
@@ -90,7 +99,7 @@ bool plan_budget_is_unit(const char *dimension)
 /* As plan_budget_parse() reads it. */
 static void format_exactly(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_TEXT_MAX])
 {
-    static const char *const units[] = {"", "Ki", "Mi", "Gi", "Ti"};
+    static const char *const units[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
     bool io = is(dimension, "io");
     size_t u = 0;
     if (!io && !is(dimension, "memory")) {
@@ -104,11 +113,14 @@ static void format_exactly(const char *dimension, uint64_t n, char ret[PLAN_BUDG
     snprintf(ret, PLAN_BUDGET_TEXT_MAX, "%" PRIu64 "%s%s", n, units[u], io ? "/s" : "");
 }
 
-void plan_budget_option(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_OPTION_MAX])
+bool plan_budget_option(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_OPTION_MAX])
 {
     char figure[PLAN_BUDGET_TEXT_MAX];
+    if (n > most_of(dimension))
+        return false;
     format_exactly(dimension, n, figure);
     snprintf(ret, PLAN_BUDGET_OPTION_MAX, plan_budget_is_unit(dimension) ? "--unit %s=%s" : "--%s %s", dimension, figure);
+    return true;
 }
 
 void plan_start_rate_format(uint32_t milli, uint32_t ms, char ret[PLAN_BUDGET_TEXT_MAX])

@@ -21,9 +21,10 @@ bool plan_start_rate_parse(const char *text, uint32_t *ret_milli, uint32_t *ret_
 /* The same for people: "1.5", "512 MiB", "400 MiB/s", "20"; and "5/s". */
 #define PLAN_BUDGET_TEXT_MAX 64
 void plan_budget_format(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_TEXT_MAX]);
-/* For `bfctl pool set`, with nothing rounded: "--cpu 1.5", "--memory 16Mi", "--slots 20", "--unit connections=20". */
+/* For `bfctl pool set`, with nothing rounded: "--cpu 1.5", "--memory 16Mi", "--slots 20", "--unit connections=20".  false: it is more
+ * than a pool can have. */
 #define PLAN_BUDGET_OPTION_MAX 224
-void plan_budget_option(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_OPTION_MAX]);
+bool plan_budget_option(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_OPTION_MAX]);
 void plan_start_rate_format(uint32_t milli, uint32_t ms, char ret[PLAN_BUDGET_TEXT_MAX]);
 
 #endif

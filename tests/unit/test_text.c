@@ -33,9 +33,10 @@ Test(text, sizes)
     static const struct { const char *s; uint64_t bytes; } good[] = {
         {"0", 0}, {"100", 100}, {"1K", 1000}, {"1Ki", 1024}, {"512Mi", 536870912}, {"4G", UINT64_C(4000000000)},
         {"2Gi", UINT64_C(2147483648)}, {"1T", UINT64_C(1000000000000)}, {"1Ti", UINT64_C(1) << 40}, {"3M", 3000000},
-        {"18446744073709551615", UINT64_MAX},
+        {"1024Pi", UINT64_C(1) << 60}, {"1Ei", UINT64_C(1) << 60}, {"15Ei", UINT64_C(15) << 60}, {"2P", UINT64_C(2000000000000000)},
+        {"18E", UINT64_C(18000000000000000000)}, {"18446744073709551615", UINT64_MAX},
     };
-    static const char *const bad[] = {"", "K", "-1", "1 K", "1k", "1KiB", "1B", "1.5G", "18446744073709551616", "16777216Ti", "1K1"};
+    static const char *const bad[] = {"", "K", "-1", "1 K", "1k", "1KiB", "1B", "1.5G", "18446744073709551616", "16777216Ti", "16Ei", "19E", "1Eib", "1K1"};
     for (size_t i = 0; i < LEN(good); i++) {
         uint64_t bytes = 7;
         cr_expect(bf_parse_size(good[i].s, &bytes), "%s", good[i].s);

@@ -242,6 +242,35 @@ Test(views_why, what_is_to_be_set_is_written_as_people_write_it)
     world_free(w);
 }
 
+/* What a pool can have at most can be typed, and no more than that is advised. */
+Test(views_why, what_is_to_be_set_is_never_more_than_a_pool_can_have)
+{
+    static const char form[] = "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-10}\n"
+                               "pools: {a: {slots: 8, cpu: 1000000}}\nsteps: {s: {run: [echo], pool: a, resources: {cpu: %s}}}\n";
+    static const struct { const char *cpu, *remedy, *act; } rows[] = {
+        {"1000000", "wait: no pool can have more", NULL}, {"500000.001", "wait: no pool can have more", NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = world_new();
+        const json_t *k;
+        char plan[512];
+        snprintf(plan, sizeof plan, form, rows[i].cpu);
+        create(w, plan);
+        hello(w, 8);
+        json_t *j = why(w, "s[2024-01-05]", "pool", &k);
+        cr_expect_str_eq(text(k, "remedy"), rows[i].remedy);
+        cr_expect(json_is_null(json_object_get(k, "do")));
+        json_decref(j);
+        struct op_request set = query(OP_POOL_SET);
+        set.pool.no_slots = true;
+        set.pool.cpu_milli = 1;
+        command(w, &set, "a");
+        j = why(w, "s[2024-01-05]", "pool_too_small", &k);
+        cr_expect(strstr(text(k, "do"), rows[i].cpu), "%s", text(k, "do"));
+        json_decref(j);
+        world_free(w);
+    }
+}
+
 static void expect_ceiling(struct world *w, const char *detail, const char *remedy, const char *act)
 {
     const json_t *k;
