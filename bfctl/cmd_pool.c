@@ -7,12 +7,11 @@
 #include "bfctl/commands.h"
 #include "bfctl/page.h"
 #include "bfctl/pool_chart.h"
+#include "bfctl/pool_shares.h"
 #include "bfctl/query.h"
 #include "bfctl/render.h"
-#include "common/mem.h"
 #include "common/text.h"
 #include "plan/budget.h"
-#include "plan/window.h"
 #include "proto/key.h"
 
 struct values {
@@ -70,45 +69,9 @@ static void show_by_hand(const json_t *by_hand)
     putchar('\n');
 }
 
-static void show_share(const json_t *share)
-{
-    int64_t raised = render_number(share, "raised");
-    printf("%-14s %s holds %" PRId64 " slot%s, %.1f%%, and has %" PRId64 " ready", "share", render_safe(render_text(share, "backfill")),
-           render_number(share, "used"), render_number(share, "used") == 1 ? "" : "s", json_real_value(json_object_get(share, "percent")),
-           render_number(share, "waiting"));
-    if (json_is_integer(json_object_get(share, "passed_ms")))
-        printf("; a better class has passed it for %" PRId64 " s", render_number(share, "passed_ms") / 1000);
-    if (raised)
-        printf("; it is raised by %" PRId64 " class%s", raised, raised == 1 ? "" : "es");
-    putchar('\n');
-    size_t i;
-    json_t *y;
-    json_array_foreach(json_object_get(share, "yielded"), i, y) {
-        BF_AUTO_FREE char *words = page_yielded(y);
-        printf("%-14s %s: %s\n", "degraded", render_safe(render_text(share, "backfill")), words);
-    }
-}
-
-static void show_window(const json_t *w)
-{
-    char budget[PLAN_WINDOW_BUDGET_TEXT_MAX];
-    double percent = json_number_value(json_object_get(w, "budget_percent"));
-    const char *until = render_text(w, "until");
-    BF_AUTO_FREE char *name = bf_xstrdup(render_safe(render_text(w, "window"))), *of = bf_xstrdup(render_safe(render_text(w, "backfill")));
-    plan_budget_text((uint32_t)(percent * 10000 + 0.5), budget);
-    printf("%-14s %s ", percent > 0 ? "window" : "freeze", name);
-    if (percent > 0)
-        printf("leaves %s of it, %" PRId64 " slot%s", budget, render_number(w, "slots"), render_number(w, "slots") == 1 ? "" : "s");
-    else
-        fputs("lets nothing begin", stdout);
-    printf("%s%s; for %s\n", *until ? ", until " : json_is_true(json_object_get(w, "for_ever")) ? ", for ever" : "", render_safe(until), of);
-}
-
 static void show_pool(const json_t *p)
 {
     size_t i;
-    json_t *share;
-    json_t *window;
     json_t *dim;
     const json_t *kept = json_object_get(p, "reserved_for");
     printf("%-14s %s\n", "pool", render_safe(render_text(p, "name")));
@@ -122,15 +85,14 @@ static void show_pool(const json_t *p)
         show_by_hand(json_object_get(p, "by_hand"));
     printf("%-14s %" PRId64 " step instance%s that are ready draw on it\n", "waiting", render_number(p, "waiting"),
            render_number(p, "waiting") == 1 ? "" : "s");
-    json_array_foreach(json_object_get(p, "windows"), i, window)
-        show_window(window);
-    json_array_foreach(json_object_get(p, "shares"), i, share)
-        show_share(share);
+    struct bf_buf page = {0};
+    pool_shares_put(p, &page);
+    fputs(bf_buf_cstr(&page), stdout);
+    bf_buf_clear(&page);
     if (json_is_object(kept))
         printf("%-14s room is kept for %s of %s, which has waited longer than what passed it\n", "reserved",
                render_safe(render_text(kept, "step")), render_safe(render_text(kept, "backfill")));
     page_held(p, 14);
-    struct bf_buf page = {0};
     pool_chart_put(p, render_now_us() / 1000, &page);
     fputs(bf_buf_cstr(&page), stdout);
     bf_buf_free(&page);

@@ -54,6 +54,12 @@ static json_t *reserved_for(const struct view_source *v, const struct pool_waiti
     return json_pack("{s:s, s:s}", "backfill", name.text, "step", b.plan->steps[w->step].name);
 }
 
+/* What is held of a pool without slots is no part of it. */
+static json_t *percent(const struct pool_share_view *s, const struct pool_view *p)
+{
+    return p->slots == 0 && s->used > 0 ? json_null() : json_real((double)(s->part / 100) / 100);
+}
+
 /* Who draws on it or waits for it, with what each holds in per cent: of many the first by id. */
 static json_t *shares(const struct view_source *v, size_t pool)
 {
@@ -67,8 +73,8 @@ static json_t *shares(const struct view_source *v, size_t pool)
         struct view_id name;
         if (!view_other_backfill(v, s->backfill, &name))
             continue;
-        json_array_append_new(list, json_pack("{s:s, s:I, s:f, s:I, s:o, s:I, s:o}", "backfill", name.text, "used", (json_int_t)s->used,
-                                              "percent", (double)(s->part / 100) / 100, "waiting", (json_int_t)s->ready, "passed_ms",
+        json_array_append_new(list, json_pack("{s:s, s:I, s:o, s:I, s:o, s:I, s:o}", "backfill", name.text, "used", (json_int_t)s->used,
+                                              "percent", percent(s, &p), "waiting", (json_int_t)s->ready, "passed_ms",
                                               s->passed_ms ? json_integer(s->passed_ms) : json_null(), "raised", (json_int_t)s->raised,
                                               "yielded", view_yields(v, s->backfill, p.name)));
     }

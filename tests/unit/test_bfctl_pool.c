@@ -2,10 +2,12 @@
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bfctl/commands.h"
 #include "bfctl/pool_chart.h"
+#include "bfctl/pool_shares.h"
 #include "common/rc.h"
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
@@ -107,6 +109,54 @@ Test(bfctl_pool, a_probe_that_nobody_asked_for_a_while_is_not_called_unreadable)
         expect_page(json_incref(j), rows[i].says);
         expect_page(j, "3 -> 2  unreadable: no reading came for too long\n");
     }
+}
+
+/* A list of so many, as the page has it. */
+static char *shares_page(const char *list, size_t n, json_t *one)
+{
+    struct bf_buf page = {0};
+    json_t *rows = json_array(), *pool = json_pack("{s:o}", list, rows);
+    for (size_t i = 0; i < n; i++)
+        json_array_append(rows, one);
+    pool_shares_put(pool, &page);
+    char *text = strdup(bf_buf_cstr(&page));
+    bf_buf_free(&page);
+    json_decref(pool);
+    json_decref(one);
+    return text;
+}
+
+static size_t lines_of(const char *text)
+{
+    size_t n = 0;
+    for (; (text = strchr(text, '\n')); text++)
+        n++;
+    return n;
+}
+
+Test(bfctl_pool, of_many_that_share_it_the_first_are_shown_and_the_others_counted)
+{
+    static const char *const lists[] = {"shares", "windows"};
+    for (size_t i = 0; i < LEN(lists); i++) {
+        char more[64], *few = shares_page(lists[i], POOL_SHARES_SHOWN, json_pack("{s:s}", "backfill", "bf-1"));
+        char *many = shares_page(lists[i], 70, json_pack("{s:s}", "backfill", "bf-1"));
+        cr_expect(lines_of(few) == POOL_SHARES_SHOWN && !strstr(few, "more"), "%s", few);
+        cr_expect_eq(lines_of(many), POOL_SHARES_SHOWN + 1, "%s", many);
+        snprintf(more, sizeof more, "%-14s and 60 more; -o json has them\n", lists[i]);
+        cr_expect(strstr(many, more), "%s", many);
+        free(few);
+        free(many);
+    }
+}
+
+Test(bfctl_pool, what_is_held_of_a_pool_without_slots_is_not_called_a_part_of_it)
+{
+    char *none = shares_page("shares", 1, json_pack("{s:s, s:i, s:n, s:i}", "backfill", "bf-1", "used", 6, "percent", "waiting", 2));
+    char *some = shares_page("shares", 1, json_pack("{s:s, s:i, s:f, s:i}", "backfill", "bf-1", "used", 1, "percent", 12.5, "waiting", 0));
+    cr_expect_str_eq(none, "share          bf-1 holds 6 slots, of a pool that has 0 now, and has 2 ready\n");
+    cr_expect_str_eq(some, "share          bf-1 holds 1 slot, 12.5%, and has 0 ready\n");
+    free(none);
+    free(some);
 }
 
 static void redirect(void)

@@ -213,6 +213,13 @@ Test(views_why, a_pool_without_slots_is_stopped_and_not_full)
     cr_expect_str_eq(text(k, "detail"), "pool warehouse is stopped: it has 0 slots, set by bfctl pool set, last by ada: the reports run; "
                      "what runs there goes on to its end");
     json_decref(j);
+    struct op_request show = query(OP_POOLS);
+    show.name = "warehouse";
+    j = ask(w, &show, BF_OK, NULL);
+    k = json_array_get(json_object_get(j, "shares"), 0);
+    cr_expect_eq(number(k, "used"), 2);
+    cr_expect(json_is_null(json_object_get(k, "percent")), "two of none");
+    json_decref(j);
     world_free(w);
 }
 
