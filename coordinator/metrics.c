@@ -12,6 +12,7 @@
 #include "coordinator/engine/view_breaker.h"
 #include "coordinator/engine/view_pools.h"
 #include "coordinator/metrics_parts.h"
+#include "coordinator/turn.h"
 
 static void family(struct writer *w, const char *name, const char *type, const char *help)
 {
@@ -283,7 +284,7 @@ static void write_probes(struct writer *w)
         for (size_t i = 0; i < all.n; i++) {
             const struct probed *p = &all.at[i];
             struct probe_view read;
-            bool known = engine_probe(w->m->engine, p->connection, &read) && read.readable;
+            bool known = turn_probe_read(w->m->probes, p->connection, &read) && read.readable;
             if (k == 0)
                 labelled(w, name, "connection", p->connection, known);
             else if (known && (k == 3 || p->asked.probe.value == (k == 2)))

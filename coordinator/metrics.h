@@ -32,6 +32,7 @@ struct metrics_fleet { uint64_t received, sent, malformed, unauthorised, no_hell
 
 struct metrics_source {
     const struct engine *engine;
+    const struct turns *probes;                  /* knows who probes what */
     uint64_t seq;                                /* last turn */
     int64_t wall_us;                             /* now */
     int64_t started_us;                          /* wall time at which this process became ready */

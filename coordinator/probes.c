@@ -28,7 +28,8 @@ struct row {
     uint32_t failures;                           /* unreadable in a row, of this agent */
     char refusal[PROBE_WHY_MAX];                 /* what the last agent that may not said; "" : none did */
     BF_VEC_TYPE(struct excluded) excluded;
-    BF_VEC_TYPE(struct kept) kept;               /* the oldest first */
+    BF_VEC_TYPE(struct kept) kept;               /* of what is measured now; the oldest first */
+    int64_t stale_us;                            /* the engine's newest reading is none of it if it was taken then; -1: it is one */
     bool needed;
 };
 
@@ -40,6 +41,7 @@ struct probes {
     BF_VEC_TYPE(uint32_t) told;                  /* agents whose list changed */
     uint64_t given;                              /* how often a probe was given out, by this process */
     bool look;                                   /* what runs, or who is here, changed */
+    bool looked;                                 /* once: what is asked for from then on is asked for anew */
     BF_VEC_TYPE(struct held) held;
 };
 
@@ -295,22 +297,38 @@ static struct row *row_need(struct probes *p, const char *connection, int64_t no
     return r;
 }
 
-/* What an agent is told of both, but for the id. */
-static bool same_probe(const struct turns *t, const struct probe_asked *a, const struct probe_asked *b)
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Readings of both can be held against each other. */
+static bool same_measure(const struct turns *t, const struct probe_asked *a, const struct probe_asked *b)
 {
     const struct plan_probe *p = &a->probe, *q = &b->probe;
     const struct plan_connection *x = &plan_of(t, a)->connections[a->index], *y = &plan_of(t, b)->connections[b->index];
-    bool same = p->kind == q->kind && p->every_ms == q->every_ms && p->n_argv == q->n_argv &&
-                plan_probe_patience_ms(p) == plan_probe_patience_ms(q) && strcmp(x->odbc, y->odbc) == 0;
+    bool same = p->kind == q->kind && p->value == q->value && p->n_argv == q->n_argv && same_text(p->sql, q->sql) &&
+                same_text(p->method, q->method) && same_text(p->url, q->url) && same_text(x->odbc, y->odbc) && x->ansi == y->ansi;
     for (size_t i = 0; same && i < p->n_argv; i++)
         same = strcmp(p->argv[i], q->argv[i]) == 0;
-    struct bf_buf one = {0}, two = {0};
-    plan_probe_spec(x, p, &one);
-    plan_probe_spec(y, q, &two);
-    same = same && p->value == q->value && strcmp(bf_buf_cstr(&one), bf_buf_cstr(&two)) == 0;
-    bf_buf_free(&one);
-    bf_buf_free(&two);
     return same;
+}
+
+/* So is what an agent is told of them, but for the id. */
+static bool same_pace(const struct plan_probe *p, const struct plan_probe *q)
+{
+    return p->every_ms == q->every_ms && plan_probe_patience_ms(p) == plan_probe_patience_ms(q);
+}
+
+/* What was read up to now says nothing of the probe.  What ran when this process began was measured by the one before it. */
+static void begin_anew(const struct turns *t, struct row *r, const struct probe_asked *asked)
+{
+    struct probe_view last;
+    struct backfill_view b = {0};
+    bool counts = !t->probes->looked && engine_backfill(t->engine, asked->backfill, &b);
+    bool any = engine_probe(t->engine, r->connection, &last);
+    r->stale_us = any && !(counts && last.at_us >= b.started_us) ? last.at_us : -1;
+    bf_vec_clear(&r->kept);
 }
 
 static void need(struct turns *t, const char *connection, int64_t now_ms)
@@ -319,11 +337,13 @@ static void need(struct turns *t, const char *connection, int64_t now_ms)
     if (!engine_probe_asked(t->engine, connection, &asked))
         return;
     struct row *r = row_need(t->probes, connection, now_ms);
-    bool fresh = r->asked.backfill == 0, same = !fresh && same_probe(t, &r->asked, &asked);
+    bool fresh = r->asked.backfill == 0, other = fresh || !same_measure(t, &r->asked, &asked);
+    if (other)
+        begin_anew(t, r, &asked);
+    if (other || !same_pace(&r->asked.probe, &asked.probe))
+        take_back(t->probes, r);
     r->needed = true;
     r->asked = asked;
-    if (!same)
-        take_back(t->probes, r);
     /* Whatever changes, silence is counted on. */
     if (fresh || now_ms + silence_ms(r) < r->due_ms)
         r->due_ms = now_ms + silence_ms(r);
@@ -462,6 +482,7 @@ void probes_settle(struct turns *t, int64_t now_ms)
         p->look = probes_next_ms(t) <= now_ms;
     if (p->look)
         look(t, now_ms);
+    p->looked = p->looked || p->look;
     p->look = false;
     note_welcomes(t);
     for (size_t i = 0; i < p->told.n; i++) {
@@ -494,6 +515,12 @@ static int by_value(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
+}
+
+bool turn_probe_read(const struct turns *t, const char *connection, struct probe_view *ret)
+{
+    const struct row *r = row_find(t->probes, connection);
+    return engine_probe(t->engine, connection, ret) && !(r && ret->at_us == r->stale_us);
 }
 
 bool turn_probe(const struct turns *t, const char *connection, int64_t now_ms, struct turn_probe *ret)

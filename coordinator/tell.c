@@ -204,8 +204,8 @@ static void publish(struct service *s)
     struct notify_counts counts = {0};
     if (s->tell.notify)
         counts = notify_counted(s->tell.notify);
-    const struct metrics_source m = {.engine = turn_engine(s->turns), .seq = turn_seq(s->turns), .started_us = s->tell.started_us,
-                                     .wall_us = bf_realtime_us(),
+    const struct metrics_source m = {.engine = turn_engine(s->turns), .probes = s->turns, .seq = turn_seq(s->turns),
+                                     .started_us = s->tell.started_us, .wall_us = bf_realtime_us(),
                                      .steps = s->config.metrics_steps, .turns = s->tell.turns, .fleet = fleet_counts(s),
                                      .http = http_counted(s->tell.http),
                                      .notify = s->tell.notify ? &counts : NULL};

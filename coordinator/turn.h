@@ -155,6 +155,9 @@ struct turn_probe {
     int64_t p50_us, p95_us;                      /* of the readable ones; -1: there are none */
 };
 bool turn_probe(const struct turns *t, const char *connection, int64_t now_ms, struct turn_probe *ret);
+/* The newest reading since the probe was asked for; false: there is none yet, or only of another measure. */
+struct probe_view;
+bool turn_probe_read(const struct turns *t, const char *connection, struct probe_view *ret);
 /* Compile the kept bundle for these options.  The caller owns *ret: it gives it to the engine, or frees it.  BF_NOT_FOUND: no bundle
  * under this hash; BF_INVALID: its bytes have another hash, or do not compile. */
 enum bf_rc turn_plan_compile(const struct turns *t, const uint8_t hash[32], const char *from, const char *to, const struct op_param *params,

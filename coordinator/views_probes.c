@@ -1,8 +1,8 @@
 /* The probes that are wanted now (OP_PROBES): what each measures, who runs it, its newest reading against its target, and how the last
  * minutes were.
  *
- * The newest reading is the engine's, so that it is there after a restart; who probes, and the percentiles, are of this process.  Times are
- * in milliseconds, values as they are: "unit" says which. */
+ * The newest reading is the engine's, so that it is there after a restart; who probes, the percentiles, and whether that reading is of what
+ * is asked for now are of this process.  Times are in milliseconds, values as they are: "unit" says which. */
 #include <string.h>
 
 #include "coordinator/authority.h"
@@ -35,24 +35,26 @@ static void put_last(const struct view_source *v, json_t *j, const struct plan_p
     json_object_set_new(j, "why", view_string(last && !last->readable ? last->why : NULL));
 }
 
-static void put_process(const struct view_source *v, json_t *j, const char *connection, const struct plan_probe *probe)
+static void put_process(const struct view_source *v, json_t *j, const struct turn_probe *now, const struct plan_probe *probe)
 {
-    struct turn_probe now = {.p50_us = -1, .p95_us = -1};
     struct agent_view agent;
-    bool asked = v->turns && turn_probe(v->turns, connection, v->engine_ms, &now) && now.agent &&
-                 engine_agent(v->engine, now.agent, &agent);
+    bool asked = now->agent && engine_agent(v->engine, now->agent, &agent);
     json_object_set_new(j, "agent", view_string(asked ? agent.hello->name : NULL));
-    json_object_set_new(j, "p50", now.p50_us < 0 ? json_null() : amount(probe, now.p50_us));
-    json_object_set_new(j, "p95", now.p95_us < 0 ? json_null() : amount(probe, now.p95_us));
-    json_object_set_new(j, "readable", json_integer(now.readable));
-    json_object_set_new(j, "unreadable", json_integer(now.unreadable));
+    json_object_set_new(j, "p50", now->p50_us < 0 ? json_null() : amount(probe, now->p50_us));
+    json_object_set_new(j, "p95", now->p95_us < 0 ? json_null() : amount(probe, now->p95_us));
+    json_object_set_new(j, "readable", json_integer(now->readable));
+    json_object_set_new(j, "unreadable", json_integer(now->unreadable));
 }
 
 static json_t *row(const struct view_source *v, const char *connection, const struct probe_asked *asked)
 {
     json_t *j = json_object();
     struct probe_view last;
+    struct turn_probe now = {.p50_us = -1, .p95_us = -1};
     const struct plan_probe *p = &asked->probe;
+    if (v->turns)
+        (void)turn_probe(v->turns, connection, v->engine_ms, &now);
+    bool known = v->turns ? turn_probe_read(v->turns, connection, &last) : engine_probe(v->engine, connection, &last);
     json_object_set_new(j, "name", view_string(connection));
     json_object_set_new(j, "backfill", view_string(view_backfill_id(asked->backfill).text));
     json_object_set_new(j, "kind", view_string(plan_probe_kind_name(p->kind)));
@@ -61,8 +63,8 @@ static json_t *row(const struct view_source *v, const char *connection, const st
     json_object_set_new(j, "every_ms", json_integer(p->every_ms));
     json_object_set_new(j, "target", amount(p, p->target));
     json_object_set_new(j, "limit", amount(p, p->limit));
-    put_last(v, j, p, engine_probe(v->engine, connection, &last) ? &last : NULL);
-    put_process(v, j, connection, p);
+    put_last(v, j, p, known ? &last : NULL);
+    put_process(v, j, &now, p);
     return j;
 }
 
