@@ -230,6 +230,36 @@ static void bring_back(const struct view_source *v, const struct alert_fact *a, 
     snprintf(ret, SENTENCE_MAX, "see whether the host lives and reaches the coordinator, and start its agent again%s", waits);
 }
 
+/* The first step instance that is cancelled; false: none is. */
+static bool find_cancelled(const struct view_source *v, const struct backfill_view *b, char ret[VIEW_NAME_MAX])
+{
+    struct instance_view i;
+    for (uint32_t k = 0; b->count[INSTANCE_CANCELLED] > 0 && k < b->plan->n_steps; k++) {
+        const struct plan_step *s = &b->plan->steps[b->plan->order[k]];
+        for (uint32_t index = 0; engine_instance(v->engine, b->id, b->plan->order[k], index, &i); index++)
+            if (i.state == INSTANCE_CANCELLED) {
+                view_instance_name(s, index, ret, VIEW_NAME_MAX);
+                return true;
+            }
+    }
+    return false;
+}
+
+/* A retry runs what failed again, and not what a person cancelled. */
+static void run_again(const struct view_source *v, const struct backfill_view *b, char *ret)
+{
+    char name[VIEW_NAME_MAX];
+    if (b->count[INSTANCE_FAILED] > 0 || !find_cancelled(v, b, name))
+        snprintf(ret, SENTENCE_MAX, "bfctl failures bf-%" PRIu32 " shows why; bfctl retry bf-%" PRIu32 " runs what failed again", b->id,
+                 b->id);
+    else if (b->count[INSTANCE_CANCELLED] == 1)
+        snprintf(ret, SENTENCE_MAX, "nothing failed: %s was cancelled; bfctl force bf-%" PRIu32 " '%s' runs it again", name, b->id, name);
+    else
+        snprintf(ret, SENTENCE_MAX, "nothing failed: %" PRIu64 " step instances were cancelled, and bfctl steps bf-%" PRIu32 " --state "
+                 "cancelled lists them; bfctl force bf-%" PRIu32 " '%s' runs the first again", b->count[INSTANCE_CANCELLED], b->id, b->id,
+                 name);
+}
+
 /* What an operator can do about it, with the commands. */
 static void what_to_do(const struct view_source *v, const struct backfill_view *b, const struct alert_fact *a,
                        const struct alert_more *m, const char *step, const struct outcome *o, char ret[SENTENCE_MAX])
@@ -238,10 +268,7 @@ static void what_to_do(const struct view_source *v, const struct backfill_view *
     switch (a->kind) {
     case ALERT_STEP: mend_step(v, a, m, step, o, ret); break;
     case ALERT_HALTED: let_go_on(b, ret); break;
-    case ALERT_ENDED:
-        snprintf(ret, SENTENCE_MAX, "bfctl failures bf-%" PRIu32 " shows why; bfctl retry bf-%" PRIu32 " runs what failed again",
-                 a->backfill, a->backfill);
-        break;
+    case ALERT_ENDED: run_again(v, b, ret); break;
     case ALERT_DEADLINE:
         snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " shows what is left; bfctl priority bf-%" PRIu32 " lets it go first",
                  a->backfill, a->backfill);

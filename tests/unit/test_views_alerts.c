@@ -85,6 +85,46 @@ Test(views_alerts, no_retry_is_offered_beside_a_remedy_that_says_it_does_not_hel
     }
 }
 
+/* ---- one that ended because somebody cancelled something ---- */
+
+static void steer(struct world *w, enum op_verb verb, const char *selector)
+{
+    static uint8_t number = 100;
+    struct op_request req = query(verb);
+    memset(req.id, ++number, sizeof req.id);
+    req.backfill = 1;
+    req.selectors = &selector;
+    req.n_selectors = 1;
+    turn_command(w->turns, operator_key, "ada", "admin", &req, NULL, 0);
+    run(w);
+    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+}
+
+Test(views_alerts, of_what_was_cancelled_no_retry_is_offered_and_what_is_runs_it)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: days\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-03}\n"
+              "steps:\n  m: {run: [echo]}\n");
+    hello(w, 1);
+    steer(w, OP_CANCEL, "m[2024-01-02]");
+    while (w->n_held > 0)
+        end_first(w, OUTCOME_OK, 0, "");
+    json_t *a = alert(w, "backfill_ended");
+    expect(a, "todo", "nothing failed: m[2024-01-02] was cancelled; bfctl force bf-1 'm[2024-01-02]' runs it again");
+    json_decref(a);
+    steer(w, OP_FORCE, "m[2024-01-02]");
+    cr_expect_eq(w->n_held, 1u, "%s", w->reply);
+    steer(w, OP_FORCE, "m[2024-01-03]");
+    steer(w, OP_CANCEL, "m[2024-01-03]");
+    steer(w, OP_CANCEL, "m[2024-01-02]");
+    end_first(w, OUTCOME_CANCELLED, 0, "");
+    a = alert(w, "backfill_ended");
+    expect(a, "todo", "nothing failed: 2 step instances were cancelled, and bfctl steps bf-1 --state cancelled lists them; "
+                      "bfctl force bf-1 'm[2024-01-02]' runs the first again");
+    json_decref(a);
+    world_free(w);
+}
+
 /* ---- a pool that is too small ---- */
 
 static void set_pool(struct world *w, uint32_t slots, uint64_t memory_bytes)
