@@ -131,8 +131,9 @@ static int run_close(struct ctl_call *call)
 const struct ctl_command cmd_breakers = {
     .usage = "breakers [BREAKER…] [--all] [-w] [-o table|wide|json|yaml|name] [options]",
     .about = "Those that are not closed, and those that attempts have been voting on; with --all every one.  HOLDS is how many ready step\n"
-             "instances wait for it.  A name is KIND/NAME, as in connection/warehouse or step/PLAN.STEP (step/PLAN/STEP where the plan's\n"
-             "name has a dot); with one the document is the breaker itself, not a list.",
+             "instances wait for it; of an agent's, those that no other agent may be given.  A name is KIND/NAME, as in\n"
+             "connection/warehouse or step/PLAN.STEP (step/PLAN/STEP where the plan's name has a dot); with one the document is\n"
+             "the breaker itself, not a list.",
     .examples = "  bfctl breakers\n  bfctl breakers connection/warehouse -o yaml",
     .options = list_options, .n_options = sizeof list_options / sizeof list_options[0], .values_bytes = sizeof(struct values),
     .max_words = CTL_WORDS_MAX, .run = run_list};

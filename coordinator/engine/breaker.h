@@ -27,6 +27,7 @@ struct engine;
 struct backfill;
 struct attempt;
 struct agent;
+struct fit;
 struct blocker;
 struct plan_step;
 struct outcome;
@@ -157,6 +158,8 @@ void breaker_refs_done(struct breaker_refs *r);
 bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct breaker_draw *ret);
 uint32_t step_guard(const struct backfill *b, uint32_t step);
 bool agent_is_let(const struct engine *e, const struct agent *a);
+/* Is there no agent that may be given what asks for this, and would this one be, but for its breaker? */
+bool breaker_keeps_agent(const struct engine *e, const struct fit *f, const struct agent *a);
 /* Is there work that no other agent may take?  Of steps of live backfills.  O(sets of labels) where it is not the only one for any; else
  * until a step is found that asks for such. */
 bool agent_is_last(const struct engine *e, const struct agent *a);

@@ -226,6 +226,11 @@ bool agent_is_let(const struct engine *e, const struct agent *a)
     return BF_PLANTED("breaker_agent_ignored") || breaker_lets(e->breakers.at.at[a->breaker]);
 }
 
+bool breaker_keeps_agent(const struct engine *e, const struct fit *f, const struct agent *a)
+{
+    return f->agents.n == 0 && a->state == AGENT_CONNECTED && a->hello.slots > 0 && !agent_is_let(e, a) && ready_agent_fits(f, a);
+}
+
 /* Of a set of labels: it fits, and no other agent that may be given work does. */
 static bool fits_alone(const struct fit *f, const struct agent *a)
 {

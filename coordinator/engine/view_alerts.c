@@ -235,12 +235,9 @@ static uint32_t quarantined(const struct engine *e, const struct backfill *b)
     for (size_t i = 0; b->lanes && i < e->agents.n; i++) {
         const struct agent *a = &e->agents.at[i];
         bool fits = false;
-        if (a->state != AGENT_CONNECTED || a->hello.slots == 0 || agent_is_let(e, a))
-            continue;
         for (size_t s = 0; s < b->plan->n_steps && !fits; s++) {
             const struct lane *l = &e->lanes.at[b->lanes[s]];
-            const struct fit *f = &e->fits.at[e->demands.at[l->demand].needs.fit];
-            fits = l->ready.n > 0 && f->agents.n == 0 && ready_agent_fits(f, a);
+            fits = l->ready.n > 0 && breaker_keeps_agent(e, &e->fits.at[e->demands.at[l->demand].needs.fit], a);
         }
         n += fits;
     }

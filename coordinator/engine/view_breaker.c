@@ -77,6 +77,14 @@ static uint64_t may_still_be_granted(const struct lane *l)
     return n;
 }
 
+static uint64_t ready_of(const struct engine *e, const struct demand *d)
+{
+    uint64_t n = 0;
+    for (size_t k = 0; k < d->lanes.n; k++)
+        n += may_still_be_granted(&e->lanes.at[d->lanes.at[k]]);
+    return n;
+}
+
 /* Does a demand wait for it; only: for that one alone, NO_BREAKER: for any. */
 static bool waits(const struct engine *e, const struct guard *g, size_t only)
 {
@@ -90,17 +98,31 @@ static void count_held(const struct engine *e, size_t only, uint64_t *ret)
 {
     for (size_t i = 0; e->breakers.not_closed.n > 0 && i < e->demands.n; i++) {
         const struct demand *d = &e->demands.at[i];
-        uint64_t n = 0;
         if (d->lanes.n == 0)                     /* and so nothing of it can be forgotten */
             continue;
         const struct guard *g = &e->breakers.guards.at[d->needs.guard];
         if (!waits(e, g, only))
             continue;
-        for (size_t k = 0; k < d->lanes.n; k++)
-            n += may_still_be_granted(&e->lanes.at[d->lanes.at[k]]);
+        uint64_t n = ready_of(e, d);
         for (uint32_t k = 0; k < g->n; k++)
             if (!breaker_lets(e->breakers.at.at[g->at[k]]))
                 ret[g->at[k]] += n;
+    }
+}
+
+/* What any agent may take waits for no other agent's breaker. */
+static void count_held_by_agents(const struct engine *e, size_t only, uint64_t *ret)
+{
+    for (size_t i = 0; e->breakers.not_closed.n > 0 && i < e->demands.n; i++) {
+        const struct demand *d = &e->demands.at[i];
+        if (d->lanes.n == 0 || e->fits.at[d->needs.fit].agents.n > 0)
+            continue;
+        uint64_t n = ready_of(e, d);
+        for (size_t k = 0; n > 0 && k < e->agents.n; k++) {
+            const struct agent *a = &e->agents.at[k];
+            if ((only == NO_BREAKER || a->breaker == only) && breaker_keeps_agent(e, &e->fits.at[d->needs.fit], a))
+                ret[a->breaker] += n;
+        }
     }
 }
 
@@ -108,13 +130,15 @@ void engine_breakers_hold(const struct engine *e, uint64_t *ret)
 {
     memset(ret, 0, e->breakers.at.n * sizeof *ret);
     count_held(e, NO_BREAKER, ret);
+    count_held_by_agents(e, NO_BREAKER, ret);
 }
 
 uint64_t engine_breaker_holds(const struct engine *e, size_t number)
 {
     BF_AUTO_FREE uint64_t *held = bf_xcalloc(e->breakers.at.n, sizeof *held);
-    if (!breaker_lets(e->breakers.at.at[number]))
-        count_held(e, number, held);
+    const struct breaker *b = e->breakers.at.at[number];
+    if (!breaker_lets(b))
+        (b->kind == BREAKER_AGENT ? count_held_by_agents : count_held)(e, number, held);
     return held[number];
 }
 

@@ -28,7 +28,8 @@ size_t engine_n_held_breakers(const struct engine *e);
 size_t engine_held_breaker(const struct engine *e, size_t i);
 /* Does the plan of a backfill that has not finished name the thing of this breaker?  O(what it names). */
 bool engine_backfill_draws_on(const struct engine *e, uint32_t backfill, size_t number);
-/* Of each the ready instances that wait for it, whatever else they wait for; of an agent's: 0.  ret has engine_n_breakers().
+/* Of each the ready instances that wait for it, whatever else they wait for; of an agent's: those that no other agent may be given.  ret
+ * has engine_n_breakers().
  * O(what is ready), and nothing where all let attempts through. */
 void engine_breakers_hold(const struct engine *e, uint64_t *ret);
 uint64_t engine_breaker_holds(const struct engine *e, size_t i);             /* of one */
