@@ -60,6 +60,7 @@ void decide_alerts(struct decision *d);
 void decide_agent_alert(struct decision *d, uint32_t agent);      /* it had work when it was lost */
 
 /* ---- decide_command.c: what commands share ---- */
+struct steer_outcome;
 /* What a command comes to.  before, after: what it changed, each a small JSON object, or "" (NULL alike); for the audit. */
 struct answer { enum bf_rc rc; const char *text, *json, *before, *after; };
 struct answer command_refuse(enum bf_rc rc, const char *text);
@@ -70,6 +71,11 @@ struct answer command_accept(struct decision *d, const struct backfill *b, const
 const char *command_objection(struct decision *d, const struct backfill *b, enum op_verb verb, enum bf_rc *ret_rc);
 /* Orders to kill whatever of it is open. */
 void kill_open(struct decision *d, const struct backfill *b);
+/* Open attempts that no order reaches now, because their agent is lost and only its word ends them; of those that a steering changes, NULL:
+ * of all.  O(attempts). */
+uint32_t attempts_out_of_reach(const struct engine *e, const struct backfill *b, const struct steer_outcome *o);
+/* What is said of them in an answer; "" where there are none (output's arena). */
+const char *out_of_reach_words(struct decision *d, uint64_t n);
 /* Whether CANCEL, where it is not refused, does anything. */
 bool command_cancels(const struct backfill *b, bool keep_running);
 
@@ -121,7 +127,6 @@ void sensor_rule(struct decision *d, const struct attempt *a, const struct outco
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);
 /* Of a backfill that is over and is to run again: who writes what it writes, or which pool would have too many probes (output's arena);
  * NULL: it may.  *ret_rc: with which code it is refused.  And the same of a steering command, if anything runs again by it. */
-struct steer_outcome;
 const char *again_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc);
 const char *steer_objection(struct decision *d, const struct backfill *b, const struct steer_outcome *o, enum bf_rc *ret_rc);
 

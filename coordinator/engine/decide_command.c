@@ -169,6 +169,27 @@ void kill_open(struct decision *d, const struct backfill *b)
     }
 }
 
+uint32_t attempts_out_of_reach(const struct engine *e, const struct backfill *b, const struct steer_outcome *o)
+{
+    uint32_t n = 0, left = b->open;
+    for (uint32_t slot = e->first_attempt; slot != NO_SLOT && left > 0; slot = e->attempts.at[slot].next) {
+        const struct attempt *a = &e->attempts.at[slot];
+        if (a->backfill != b->id)
+            continue;
+        left--;
+        n += agent_find(e, a->agent)->state == AGENT_LOST && (!o || steer_changes(o, instance_number(b, a->step, a->index)));
+    }
+    return n;
+}
+
+const char *out_of_reach_words(struct decision *d, uint64_t n)
+{
+    if (n == 0)
+        return "";
+    return out_printf(d->out, "; %llu running step%s at an agent that is lost, and end%s when it is back", (unsigned long long)n,
+                      n == 1 ? " is" : "s are", n == 1 ? "s" : "");
+}
+
 static bool any_kept(const struct backfill *b)
 {
     for (uint32_t i = 0; b->open > 0 && i < b->topology->n; i++)
@@ -180,6 +201,17 @@ static bool any_kept(const struct backfill *b)
 bool command_cancels(const struct backfill *b, bool keep_running)
 {
     return b->state != BACKFILL_CANCELLED || (!keep_running && any_kept(b));
+}
+
+static const char *cancel_words(struct decision *d, const struct backfill *b, bool keep_running)
+{
+    uint32_t lost = attempts_out_of_reach(d->e, b, NULL), here = b->open - lost;
+    const char *on = "";
+    if (here > 0 && keep_running)
+        on = out_printf(d->out, "; %u running step%s on to the end", here, here == 1 ? " goes" : "s go");
+    else if (here > 0)
+        on = out_printf(d->out, "; %u running step%s being killed", here, here == 1 ? " is" : "s are");
+    return out_printf(d->out, "bf-%u is cancelled%s%s", b->id, on, out_of_reach_words(d, lost));
 }
 
 /* Again is said, not done; but what was kept running is killed when that is asked for now. */
@@ -197,12 +229,7 @@ static struct answer command_cancel(struct decision *d, const struct backfill *b
         decide_backfill_state(d, b, BACKFILL_CANCELLED, NOT_HALTED, "");
     if (!keep_running)
         kill_open(d, b);
-    const char *text = out_printf(d->out, "bf-%u is cancelled", b->id);
-    if (b->open > 0 && keep_running)
-        text = out_printf(d->out, "bf-%u is cancelled; %u running step%s on to the end", b->id, b->open, b->open == 1 ? " goes" : "s go");
-    else if (b->open > 0)
-        text = out_printf(d->out, "bf-%u is cancelled; %u running step%s being killed", b->id, b->open, b->open == 1 ? " is" : "s are");
-    struct answer a = command_accept(d, b, text);
+    struct answer a = command_accept(d, b, cancel_words(d, b, keep_running));
     a.before = before;
     a.after = command_counts(d, b);
     return a;

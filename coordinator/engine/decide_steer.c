@@ -174,7 +174,7 @@ static void tell_changed(const struct steer *s, const struct steer_outcome *o, c
         bf_buf_printf(text, ", and %llu downstream", (unsigned long long)o->n[FATE_ALONG]);
 }
 
-static void tell_rest(const struct steer *s, const struct steer_outcome *o, struct bf_buf *text)
+static void tell_rest(struct decision *d, const struct steer *s, const struct steer_outcome *o, struct bf_buf *text)
 {
     uint64_t already = o->n[FATE_ALREADY];
     if (o->to_kill > 0 && (s->flags & STEER_KEEP_RUNNING))
@@ -182,6 +182,7 @@ static void tell_rest(const struct steer *s, const struct steer_outcome *o, stru
     else if (o->to_kill > 0)
         bf_buf_printf(text, "; %llu of them run%s and %s being killed", (unsigned long long)o->to_kill, o->to_kill == 1 ? "s" : "",
                       o->to_kill == 1 ? "is" : "are");
+    bf_buf_put_str(text, out_of_reach_words(d, o->lost));
     if (already > 0 && o->picked > 1)
         bf_buf_printf(text, "; %llu %s", (unsigned long long)already, word(&already_words[s->action], already));
     for (enum steer_fate f = FATE_LEFT_OPEN; f < FATE_COUNT && o->picked > 1; f++)
@@ -219,12 +220,13 @@ static const char *document(struct decision *d, const struct backfill *b, const 
     const uint64_t *n = o->n;
     return out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\",\"action\":\"%s\",\"picked\":%llu,\"changed\":%llu,\"downstream\":%llu,"
                       "\"already\":%llu,\"left\":{\"running\":%llu,\"waiting\":%llu,\"done\":%llu,"
-                      "\"over\":%llu},\"stale\":%llu,\"%s\":%llu}",
+                      "\"over\":%llu},\"stale\":%llu,\"%s\":%llu,\"at_lost_agents\":%llu}",
                       b->id, backfill_state_name(b->state), action_name(s->action), (unsigned long long)o->picked,
                       (unsigned long long)n[FATE_CHANGED], (unsigned long long)n[FATE_ALONG], (unsigned long long)n[FATE_ALREADY],
                       (unsigned long long)n[FATE_LEFT_OPEN], (unsigned long long)n[FATE_LEFT_WAITING],
                       (unsigned long long)n[FATE_LEFT_DONE], (unsigned long long)n[FATE_LEFT_OVER], (unsigned long long)o->stale,
-                      s->flags & STEER_KEEP_RUNNING ? "going_on" : "killed", (unsigned long long)o->to_kill);
+                      s->flags & STEER_KEEP_RUNNING ? "going_on" : "killed", (unsigned long long)o->to_kill,
+                      (unsigned long long)o->lost);
 }
 
 /* ---- carrying it out ---- */
@@ -299,12 +301,16 @@ static struct answer steer(struct decision *d, const struct input *in, const str
         return command_refuse(rc, why_not);
     }
     const char *name = o.picked == 1 ? first_name(d, b, &o) : "";
+    if (changes && s->action == STEER_CANCEL) {
+        o.lost = attempts_out_of_reach(d->e, b, &o);
+        o.to_kill -= o.lost;
+    }
     if (changes)
         carry_out(d, in, b, s);
     struct bf_buf text = {0};
     bf_buf_printf(&text, "bf-%u: ", b->id);
     tell_changed(s, &o, name, &text);
-    tell_rest(s, &o, &text);
+    tell_rest(d, s, &o, &text);
     tell_paused(b, s, &o, &text);
     struct answer a = {.rc = BF_OK, .text = bf_arena_strdup(&d->out->arena, bf_buf_cstr(&text)), .json = document(d, b, s, &o),
                        .before = before, .after = command_counts(d, b)};

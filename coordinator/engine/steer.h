@@ -31,6 +31,7 @@ enum steer_fate {
 struct steer_outcome {
     uint8_t *fate;                               /* owned: by number */
     uint64_t n[FATE_COUNT], stale, to_kill;      /* to_kill: open attempts of what changes by CANCEL */
+    uint64_t lost;                               /* the same, at agents that are lost: not among to_kill (who carries it out sets it) */
     uint64_t picked;
 };
 

@@ -219,6 +219,46 @@ Test(engine_steer, a_whole_cancel_can_keep_running_too)
     fx_done(&f);
 }
 
+static struct plan *fenced(uint64_t n)
+{
+    struct plan *p = chain(n);
+    p->steps[LOAD].wait_for_fence = true;
+    return p;
+}
+
+/* Nobody kills what runs where nobody listens. */
+Test(engine_steer, a_cancel_says_what_it_does_not_reach)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        struct fx f;
+        struct fx_agent a = fx_agent(1, 1), b = fx_agent(2, 1);
+        fx_init(&f, NULL);
+        fx_hello(&f, &a, 0);
+        fx_hello(&f, &b, 0);
+        fx_create(&f, fenced, 3);
+        fx_turn(&f);
+        fx_lost(&f, &a);
+        fx_turn(&f);
+        cr_assert_eq(fx_backfill(&f, 1).open_attempts, 2u);
+        const char *lost = "; 1 running step is at an agent that is lost, and ends when it is back";
+        const struct effect *e = whole ? fx_ask(&f, OP_CANCEL, 1) : act(&f, OP_CANCEL, "s0", false);
+        SAYS(e, whole ? "bf-1 is cancelled; 1 running step is being killed" : "1 of them runs and is being killed");
+        SAYS(e, lost);
+        if (!whole)
+            cr_expect(strstr(e->json, "\"killed\":1,\"at_lost_agents\":1}"), "%s", e->json);
+        fx_turn(&f);
+        struct attempt_view left = {0};
+        for (uint64_t id = 0; left.agent != 1 && (id = engine_next_attempt(f.e, id)) != 0;)
+            cr_assert(engine_find_attempt(f.e, id, &left));
+        fx_hello_holding(&f, &a, &left.ref, 1);
+        cr_expect_eq(fx_count_effects(&f, EFFECT_KILL), 1u, "it is back, and is told");
+        fx_ended(&f, &a, left.ref, OUTCOME_CANCELLED, 0);
+        fx_turn(&f);
+        cr_expect_eq(fx_backfill(&f, 1).open_attempts, 1u);
+        fx_done(&f);
+    }
+}
+
 Test(engine_steer, force_closes_the_gate_and_makes_what_was_built_on_it_stale)
 {
     struct fx f;
