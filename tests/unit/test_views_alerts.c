@@ -125,6 +125,36 @@ Test(views_alerts, of_what_was_cancelled_no_retry_is_offered_and_what_is_runs_it
     world_free(w);
 }
 
+/* ---- nobody is let ---- */
+
+static void expect_no_agent(struct world *w, const char *state, int64_t ms)
+{
+    for (int64_t told = 0; told < ms; told += 10000) {
+        later(w, 10000 - 20);
+        hello(w, 1);
+    }
+    json_t *a = alert(w, "no_agent");
+    expect(a, "state", state);
+    expect(a, "summary", "bf-1 has steps that are ready, and every agent that may run them is quarantined");
+    json_decref(a);
+}
+
+Test(views_alerts, that_all_agents_are_quarantined_is_told_after_two_minutes)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: days\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-03}\n"
+              "steps:\n  m: {run: [echo]}\n");
+    hello(w, 1);
+    struct op_request req = query(OP_BREAKER_OPEN);
+    memset(req.id, 99, sizeof req.id);
+    req.name = "agent/agent-1";
+    turn_command(w->turns, operator_key, "ada", "admin", &req, NULL, 0);
+    run(w);
+    expect_no_agent(w, "pending", 110000);
+    expect_no_agent(w, "firing", 20000);
+    world_free(w);
+}
+
 /* ---- a pool that is too small ---- */
 
 static void set_pool(struct world *w, uint32_t slots, uint64_t memory_bytes)
