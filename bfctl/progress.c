@@ -225,6 +225,8 @@ void progress_sentence(const json_t *status, struct bf_buf *ret)
                       json_is_true(json_object_get(status, "checks_warned_more")) ? "at least " : "", warned, warned == 1 ? "" : "s", id);
     if (*halted && json_is_null(json_object_get(status, "started_at")))
         bf_buf_printf(ret, "; %s; see to it, then `bfctl resume %s`", render_safe(halted), id);
+    else if (strcmp(render_text(status, "halted_by"), "timebox") == 0)       /* nothing has failed: there is nothing to mend */
+        bf_buf_printf(ret, "; %s; `bfctl resume %s` goes on without a limit, `bfctl cancel %s` ends it", render_safe(halted), id, id);
     else if (*halted)
         bf_buf_printf(ret, "; %s; mend it, then `bfctl retry %s` and `bfctl resume %s`", render_safe(halted), id, id);
     else if (c.failed > 0)

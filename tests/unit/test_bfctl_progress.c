@@ -430,6 +430,12 @@ Test(bfctl_progress, halted)
     const struct progress_look look = {.width = 100, .height = 40};
     progress_view(status, &look, NULL, &text);
     cr_expect(strstr(bf_buf_cstr(&text), "\nhalted by a check of load[2024-01-02]: 3 rows are there twice\n"), "%s", bf_buf_cstr(&text));
+    bf_buf_clear(&text);
+    json_object_set_new(status, "halted", json_string("its timebox of 4s is over"));
+    json_object_set_new(status, "halted_by", json_string("timebox"));
+    progress_sentence(status, &text);
+    cr_expect(strstr(bf_buf_cstr(&text), "; its timebox of 4s is over; `bfctl resume bf-3` goes on without a limit, `bfctl cancel bf-3` ends it"),
+              "%s", bf_buf_cstr(&text));
     bf_buf_free(&text);
     json_decref(status);
 }
