@@ -16,7 +16,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import PATIENCE, wait_until  # pylint: disable=wrong-import-position
+from cluster import PATIENCE, free_ports, wait_until  # pylint: disable=wrong-import-position
 
 BFCTL = None
 PROGRAM = None                               # the program itself, where BFCTL runs it under something else
@@ -434,8 +434,8 @@ steps:
         self.assertIn("which says: c.conf:3:8: error: `slots` is no number\n", done.stderr)
 
     def test_dev_on_a_port_that_is_taken(self):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
+        port = free_ports(2)
+        with socket.create_server(("127.0.0.1", port)):
             done = subprocess.run([PROGRAM, "dev", "--dir", self.path("c"), "--base-port", str(port), "--", "true"], env=self.env,
                                   capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
         self.assertEqual(done.returncode, 1, done.stderr)

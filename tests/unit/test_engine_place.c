@@ -364,11 +364,12 @@ Test(engine_place, sixteen_agents_are_looked_at)
 {
     for (uint32_t small = 15; small <= 16; small++) {
         struct fx f;
+        struct fx_agent agents[20];
         fx_init(&f, NULL);
-        for (uint32_t i = 1; i <= 20; i++) {
-            struct fx_agent a = fx_agent(i, 10);
-            a.memory_bytes = UINT64_C(1) << (i <= small ? 20 : 36);
-            fx_hello(&f, &a, 0);
+        for (uint32_t i = 0; i < 20; i++) {
+            agents[i] = fx_agent(i + 1, 10);
+            agents[i].memory_bytes = UINT64_C(1) << (i < small ? 20 : 36);
+            fx_hello(&f, &agents[i], 0);
         }
         cr_assert_eq(fx_create(&f, heavy, 1024), 1u);
         fx_turn(&f);

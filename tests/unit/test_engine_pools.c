@@ -121,18 +121,19 @@ static const struct effect *take_back(struct fx *f, const char *pool, uint32_t w
 /* All that is in use beyond what there is, and not the first of it alone. */
 Test(engine_pools, what_is_over_is_all_named)
 {
-    static const struct pool_unit one_conn[] = {{"conn", 1}};
+    static const struct pool_unit one_conn[] = {{"conn", 1}}, conn[] = {{"conn", 0}};
+    static const struct pool_budget one_cpu = {.no_slots = true, .cpu_milli = 1000}, none = {0}, conns = {.units = one_conn, .n_units = 1};
     struct fx f;
     start(&f, vectors, 4);                       /* a: three attempts with 4 cpu; b: one with 3 conn */
-    cr_expect_str_eq(set(&f, "a", &(const struct pool_budget){.no_slots = true, .cpu_milli = 1000}, 0, false)->text,
+    cr_expect_str_eq(set(&f, "a", &one_cpu, 0, false)->text,
                      "pool a: 8 slots, cpu 4 -> 8 slots, cpu 1; 4 of cpu is in use: nothing is killed, and nothing starts until it fits");
-    cr_expect_str_eq(set(&f, "a", &(const struct pool_budget){0}, 1, false)->text,
+    cr_expect_str_eq(set(&f, "a", &none, 1, false)->text,
                      "pool a: 8 slots, cpu 1 -> 1 slot, cpu 1; 3 slots and 4 of cpu are in use: nothing is killed, and nothing starts "
                      "until it fits");
-    cr_expect_str_eq(set(&f, "b", &(const struct pool_budget){.units = one_conn, .n_units = 1}, 0, false)->text,
+    cr_expect_str_eq(set(&f, "b", &conns, 0, false)->text,
                      "pool b: 8 slots, conn 5 -> 0 slots, conn 1; 1 slot and 3 of conn are in use: nothing is killed, and nothing starts "
                      "until it fits");
-    cr_expect_str_eq(take_back(&f, "b", 0, (const struct pool_unit[]){{"conn", 0}}, 1)->text,
+    cr_expect_str_eq(take_back(&f, "b", 0, conn, 1)->text,
                      "pool b: 0 slots, conn 1 -> 0 slots, conn 5; 1 slot is in use: nothing is killed, and nothing starts until it fits");
     fx_turn(&f);
     fx_recovers_both(&f);
