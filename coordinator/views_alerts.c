@@ -10,6 +10,7 @@
 #include "coordinator/views_parts.h"
 
 #define SENTENCE_MAX 700
+#define LOOK_MAX 100000u                         /* step instances, for one that is an example */
 
 struct lack_words { char detail[SENTENCE_MAX / 2], remedy[SENTENCE_MAX / 2]; };
 
@@ -90,9 +91,13 @@ static void put_pattern(const char *print, char ret[SENTENCE_MAX])
 /* What a pool has too little of, and the command that gives it more; false: nothing lacks it. */
 static bool lack_tell(const struct view_source *v, const struct alert_more *m, struct lack_words *ret)
 {
-    if (m->members > 0)
-        (void)why_pool_tell(v, &m->lack, ret->detail, sizeof ret->detail, ret->remedy, sizeof ret->remedy);
-    return m->members > 0;
+    char detail[SENTENCE_MAX], remedy[SENTENCE_MAX];
+    if (m->members == 0)
+        return false;
+    (void)why_pool_tell(v, &m->lack, detail, sizeof detail, remedy, sizeof remedy);
+    view_cut(detail, ret->detail, sizeof ret->detail);
+    view_cut(remedy, ret->remedy, sizeof ret->remedy);
+    return true;
 }
 
 static void say_step(const struct backfill_view *b, const struct alert_fact *a, const struct alert_more *m, const char *text, char *ret)
@@ -113,7 +118,13 @@ static void say_backfill(const struct view_source *v, const struct backfill_view
                          const struct alert_more *m, char *ret)
 {
     struct step_left left = {0};
+    char limit[48];
     switch (a->kind) {
+    case ALERT_OVERTIME:
+        bf_format_duration(b->plan->timebox_ms, limit, sizeof limit);
+        snprintf(ret, SENTENCE_MAX, a->state == ALERT_RESOLVED ? "bf-%" PRIu32 " went on past its timebox of %s, and has ended"
+                 : "bf-%" PRIu32 " goes on past its timebox of %s, which only warns", b->id, limit);
+        break;
     case ALERT_HALTED:
         snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " is %s%s", b->id, b->halted_by > HALTED_BY_CHECK
                  ? "paused: " : "", b->halted ? b->halted : "not halted any more");
@@ -169,6 +180,7 @@ static void say(const struct view_source *v, const struct backfill_view *b, cons
     case ALERT_NO_AGENT:
     case ALERT_STRAGGLER:
     case ALERT_TIMEBOX:
+    case ALERT_OVERTIME:
     case ALERT_DEADLINE: say_backfill(v, b, a, m, ret); break;
     case ALERT_AGENT_LOST:
         if (m->fenced > 0 && is_back(v, a))
@@ -230,13 +242,14 @@ static void bring_back(const struct view_source *v, const struct alert_fact *a, 
     snprintf(ret, SENTENCE_MAX, "see whether the host lives and reaches the coordinator, and start its agent again%s", waits);
 }
 
-/* The first step instance that is cancelled; false: none is. */
+/* The first step instance that is cancelled, if it is among the first of all; false: none is. */
 static bool find_cancelled(const struct view_source *v, const struct backfill_view *b, char ret[VIEW_NAME_MAX])
 {
     struct instance_view i;
+    uint32_t looked = 0;
     for (uint32_t k = 0; b->count[INSTANCE_CANCELLED] > 0 && k < b->plan->n_steps; k++) {
         const struct plan_step *s = &b->plan->steps[b->plan->order[k]];
-        for (uint32_t index = 0; engine_instance(v->engine, b->id, b->plan->order[k], index, &i); index++)
+        for (uint32_t index = 0; looked < LOOK_MAX && engine_instance(v->engine, b->id, b->plan->order[k], index, &i); index++, looked++)
             if (i.state == INSTANCE_CANCELLED) {
                 view_instance_name(s, index, ret, VIEW_NAME_MAX);
                 return true;
@@ -249,9 +262,12 @@ static bool find_cancelled(const struct view_source *v, const struct backfill_vi
 static void run_again(const struct view_source *v, const struct backfill_view *b, char *ret)
 {
     char name[VIEW_NAME_MAX];
-    if (b->count[INSTANCE_FAILED] > 0 || !find_cancelled(v, b, name))
+    if (b->count[INSTANCE_FAILED] > 0 || b->count[INSTANCE_CANCELLED] == 0)
         snprintf(ret, SENTENCE_MAX, "bfctl failures bf-%" PRIu32 " shows why; bfctl retry bf-%" PRIu32 " runs what failed again", b->id,
                  b->id);
+    else if (!find_cancelled(v, b, name))
+        snprintf(ret, SENTENCE_MAX, "nothing failed; bfctl steps bf-%" PRIu32 " --state cancelled lists what was cancelled, and bfctl force "
+                 "bf-%" PRIu32 " SELECTOR runs it again", b->id, b->id);
     else if (b->count[INSTANCE_CANCELLED] == 1)
         snprintf(ret, SENTENCE_MAX, "nothing failed: %s was cancelled; bfctl force bf-%" PRIu32 " '%s' runs it again", name, b->id, name);
     else
@@ -272,6 +288,10 @@ static void what_to_do(const struct view_source *v, const struct backfill_view *
     case ALERT_DEADLINE:
         snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " shows what is left; bfctl priority bf-%" PRIu32 " lets it go first",
                  a->backfill, a->backfill);
+        break;
+    case ALERT_OVERTIME:
+        snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " shows what is left; bfctl pause bf-%" PRIu32 " or bfctl cancel bf-%" PRIu32
+                 " stops it", a->backfill, a->backfill, a->backfill);
         break;
     case ALERT_AGENT_LOST: bring_back(v, a, m, ret); break;
     case ALERT_NO_AGENT:
@@ -363,10 +383,12 @@ json_t *view_alert(const struct view_source *v, const struct alert_fact *a, cons
     return j;
 }
 
-/* state "" : what fires and does not follow from another; "all": pending, inhibited and resolved ones too.  name: of an owner. */
-static bool is_wanted(const struct op_request *req, const struct alert_fact *a, const struct alert_more *m)
+/* state "" : what fires and does not follow from another that this key sees; "all": pending, inhibited and resolved ones too.  name: of an
+ * owner. */
+static bool is_wanted(const struct view_source *v, const struct op_request *req, const struct alert_fact *a, const struct alert_more *m)
 {
-    return strcmp(req->state, "all") == 0 || (a->state == ALERT_FIRING && !m->inhibited_by);
+    const struct alert_fact *cause = m->inhibited_by ? engine_find_alert(v->engine, m->inhibited_by) : NULL;
+    return strcmp(req->state, "all") == 0 || (a->state == ALERT_FIRING && !(cause && view_alert_seen(v, cause)));
 }
 
 enum bf_rc view_alerts(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
@@ -382,7 +404,7 @@ enum bf_rc view_alerts(const struct view_source *v, const struct op_request *req
         if (!view_alert_seen(v, a))
             continue;
         engine_alert_more(v->engine, a, &more);
-        if (!is_wanted(req, a, &more))
+        if (!is_wanted(v, req, a, &more))
             continue;
         json_t *row = view_alert(v, a, &more);
         const char *owner = json_string_value(json_object_get(row, "owner"));

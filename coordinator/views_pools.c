@@ -117,8 +117,8 @@ static json_t *pool(const struct view_source *v, size_t i, bool named)
     engine_pool_waiting(v->engine, i, &w);
     json_t *j = json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
                           (json_int_t)p.used, "source", view_pool_source(p.source), "by_hand", by_hand(v, i),
-                          "dimensions", dimensions(v->engine, i), "start_rate", start_rate(&p), "waiting", (json_int_t)w.ready, "reserved_for", reserved_for(v, &w),
-                          "throttle", view_throttle(v, i, named));
+                          "dimensions", dimensions(v->engine, i), "start_rate", start_rate(&p), "waiting", (json_int_t)w.ready,
+                          "reserved_for", reserved_for(v, &w), "throttle", view_throttle(v, i, named));
     if (named)
         json_object_set_new(j, "shares", shares(v, i));
     if (named)

@@ -52,11 +52,13 @@ static json_t *row(const struct view_source *v, const char *connection, const st
     struct probe_view last;
     struct turn_probe now = {.p50_us = -1, .p95_us = -1};
     const struct plan_probe *p = &asked->probe;
+    struct view_id of;
+    bool seen = view_other_backfill(v, asked->backfill, &of);
     if (v->turns)
         (void)turn_probe(v->turns, connection, v->engine_ms, &now);
     bool known = v->turns ? turn_probe_read(v->turns, connection, &last) : engine_probe(v->engine, connection, &last);
     json_object_set_new(j, "name", view_string(connection));
-    json_object_set_new(j, "backfill", view_string(view_backfill_id(asked->backfill).text));
+    json_object_set_new(j, "backfill", view_string(seen ? of.text : NULL));
     json_object_set_new(j, "kind", view_string(plan_probe_kind_name(p->kind)));
     json_object_set_new(j, "measure", view_string(p->value ? "value" : "elapsed"));
     json_object_set_new(j, "unit", view_string(p->value ? "" : "ms"));

@@ -42,7 +42,7 @@ static void tell_stopped(const struct view_source *v, size_t pool, const struct 
     snprintf(t->detail, t->detail_size, "pool %s is stopped: it has 0 slots, set by %s%s", p->name, who,
              p->used > 0 ? "; what runs there goes on to its end" : "");
     snprintf(t->remedy, t->remedy_size, "bfctl pool set %.100s --slots N%s", p->name,
-             p->source == POOL_FROM_OPERATOR ? ", or --reset in its place, which takes back what was set" : "");
+             p->source == POOL_FROM_OPERATOR ? ", or --slots reset, which takes back what was set" : "");
 }
 
 static void tell_room(const struct view_source *v, const struct pool_view *p, const struct blocker *k, const char *dimension,

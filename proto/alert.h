@@ -19,9 +19,10 @@ enum alert_kind {
     ALERT_BREAKER = 9,       /* subject: a breaker that opened by itself, as in "pool/warehouse" */
     ALERT_STRAGGLER = 10,    /* backfill, step: attempts of it take far longer than their like */
     ALERT_TIMEBOX = 11,      /* backfill, step: attempts of it go on past a timebox that only warns */
-    ALERT_POOL = 12          /* subject: a pool that has less than one attempt of what is ready takes */
+    ALERT_POOL = 12,         /* subject: a pool that has less than one attempt of what is ready takes */
+    ALERT_OVERTIME = 13      /* backfill: it goes on past the timebox of its plan, which only warns */
 };
-#define ALERT_KIND_MAX ALERT_POOL
+#define ALERT_KIND_MAX ALERT_OVERTIME
 /* pending ─► firing ─► resolved; one that is over before it fires was a transient delay, and is forgotten. */
 enum alert_state { ALERT_PENDING = 1, ALERT_FIRING = 2, ALERT_RESOLVED = 3 };
 enum alert_severity { ALERT_WARNING = 1, ALERT_CRITICAL = 2 };

@@ -19,6 +19,7 @@ const char *alert_kind_name(enum alert_kind k)
     case ALERT_STRAGGLER: return "straggler";
     case ALERT_TIMEBOX: return "timebox_passed";
     case ALERT_POOL: return "pool_too_small";
+    case ALERT_OVERTIME: return "backfill_timebox_passed";
     }
     return "unknown";
 }

@@ -31,7 +31,8 @@ void pool_to_pb(const struct pool_budget *b, struct Pb__Pool *pb, struct bf_aren
 void pool_from_pb(struct wire_in *in, const struct Pb__Pool *pb, uint64_t least_unit, struct pool_budget *ret)
 {
     *ret = (struct pool_budget){.no_slots = pb->no_slots, .cpu_milli = pb->cpu_milli, .memory_bytes = pb->memory_bytes,
-                                .io_bytes_s = pb->io_bytes_s, .start_milli = pb->start_milli, .start_ms = pb->start_ms, .floor = pb->floor, .ceiling = pb->ceiling};
+                                .io_bytes_s = pb->io_bytes_s, .start_milli = pb->start_milli, .start_ms = pb->start_ms,
+                                .floor = pb->floor, .ceiling = pb->ceiling};
     size_t n = wire_count(in, "units of a pool", pb->n_units, POOL_UNITS_MAX);
     struct pool_unit *units = n ? bf_arena_alloc(in->arena, n * sizeof *units) : NULL;
     bool fits = pb->cpu_milli <= POOL_CPU_MILLI_MAX && pb->memory_bytes <= POOL_BYTES_MAX && pb->io_bytes_s <= POOL_BYTES_MAX &&

@@ -48,6 +48,7 @@ static void tell_gone(const struct closing *x)
 static bool close_over(struct closing *x, struct sql_connection *c, const struct sql_dialect *d, bool *ret_gone, struct sql_fault *fault)
 {
     struct session_doomed t = {0};
+    char asked[SQL_CELL_MAX] = "";             /* over this connection: what was asked over one that failed may not have come */
     do {
         if (session_find(c, d, x->name, &t, fault) != BF_OK)
             return false;
@@ -55,8 +56,9 @@ static bool close_over(struct closing *x, struct sql_connection *c, const struct
             *ret_gone = true;
             return true;
         }
-        if (strcmp(x->last, t.cells[0]) != 0)
+        if (strcmp(asked, t.cells[0]) != 0)
             session_end_one(c, d, &t);
+        memcpy(asked, t.cells[0], sizeof asked);
         memcpy(x->last, t.cells[0], sizeof x->last);
         char text[512];
         session_lives(c, d, x->name, &t, text, sizeof text);

@@ -219,10 +219,12 @@ enum bf_rc session_open(const struct sql_request *r, struct sql_session *ret, st
         rc = settle(r, &x, fault);
     }
     ret->dialect = x.dialect;
-    if (rc == BF_OK)
+    if (rc == BF_OK) {
         *ret = x;
-    else
-        session_close(&x);
+        return rc;
+    }
+    x.told = x.told && !ret->told;             /* an earlier session of ours may live: this one's end says nothing of it */
+    session_close(&x);
     return rc;
 }
 

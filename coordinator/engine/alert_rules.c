@@ -149,6 +149,7 @@ enum alert_severity alert_severity_of(const struct engine *e, const struct alert
     case ALERT_AGENT_LOST: critical = !any_agent(e); break;
     case ALERT_STRAGGLER:
     case ALERT_TIMEBOX: critical = b->priority[a->step] == PLAN_CRITICAL && b->known->reach[a->step].exposure; break;
+    case ALERT_OVERTIME:
     case ALERT_BREAKER: break;
     case ALERT_HALTED:
     case ALERT_NO_AGENT:
@@ -209,6 +210,7 @@ void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t 
         *ret_us = slack_us(backfill_find(e, a->backfill), a->step);
         break;
     case ALERT_TIMEBOX:
+    case ALERT_OVERTIME:
     case ALERT_HALTED:
     case ALERT_DEADLINE:
     case ALERT_STORE_OLD: break;
@@ -247,6 +249,7 @@ bool alert_holds(const struct engine *e, const struct alert_fact *a)
     switch (a->kind) {
     case ALERT_STEP: return alert_concerns(e, b) && alert_group_of(e, a);
     case ALERT_HALTED: return b->halted != NULL;
+    case ALERT_OVERTIME: return timebox_warns(b);
     case ALERT_ENDED: return (b->state == BACKFILL_FAILED || b->state == BACKFILL_PARTLY) && alert_concerns(e, b);
     case ALERT_DEADLINE: return deadline_holds(b, a);
     case ALERT_AGENT_LOST: return e->live.n > 0 && (agent_find(e, a->agent)->state == AGENT_LOST || any_fenced(e, a->agent));

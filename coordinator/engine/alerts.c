@@ -308,7 +308,7 @@ static bool fits(const struct engine *e, const struct alert_fact *a)
     bool of_step = a->kind == ALERT_STEP || a->kind == ALERT_STRAGGLER || a->kind == ALERT_TIMEBOX ||
                    (a->kind == ALERT_DEADLINE && !*a->subject);
     bool of_backfill = of_step || a->kind == ALERT_HALTED || a->kind == ALERT_ENDED || a->kind == ALERT_DEADLINE ||
-                       a->kind == ALERT_NO_AGENT;
+                       a->kind == ALERT_NO_AGENT || a->kind == ALERT_OVERTIME;
     return a->kind != 0 && a->state != 0 && a->severity != 0 && (!of_backfill || b) && (!of_step || a->step < b->plan->n_steps) &&
            (a->kind != ALERT_AGENT_LOST || agent_find(e, a->agent));
 }

@@ -26,6 +26,7 @@
  *                                       deadline downstream any more
  *     an attempt goes on past a timebox at once                                                    the same
  *     that only warns
+ *     a backfill does                   at once                                                    it ended
  *
  * Old news: ALERT_ENDED_MAX backfills were created since, or the newest of its plan succeeded.
  *

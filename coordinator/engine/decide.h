@@ -75,7 +75,7 @@ void kill_open(struct decision *d, const struct backfill *b);
  * of all.  O(attempts). */
 uint32_t attempts_out_of_reach(const struct engine *e, const struct backfill *b, const struct steer_outcome *o);
 /* What is said of them in an answer; "" where there are none (output's arena). */
-const char *out_of_reach_words(struct decision *d, uint64_t n);
+const char *out_of_reach_words(struct decision *d, uint64_t n, bool keep_running);
 /* Whether CANCEL, where it is not refused, does anything. */
 bool command_cancels(const struct backfill *b, bool keep_running);
 

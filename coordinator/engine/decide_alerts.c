@@ -96,9 +96,11 @@ static void raise_groups(struct decision *d)
 
 static void raise_about_backfill(struct decision *d, const struct backfill *b)
 {
-    struct alert_fact halted = cause_of(ALERT_HALTED, b->id), ended = cause_of(ALERT_ENDED, b->id);
+    struct alert_fact halted = cause_of(ALERT_HALTED, b->id), ended = cause_of(ALERT_ENDED, b->id), late = cause_of(ALERT_OVERTIME, b->id);
     if (b->halted)
         raise(d, &halted);
+    if (timebox_warns(b))
+        raise(d, &late);
     if (alert_holds(d->e, &ended))
         raise(d, &ended);
 }
@@ -305,12 +307,14 @@ static void look_for_stuck(struct decision *d)
 {
     const struct engine *e = d->e;
     bool no_agent = false, lack = false;
+    uint32_t last = UINT32_MAX;                  /* the draw of the one before: most take the same */
     for (size_t i = 0; i < e->demands.n && e->n_ready > 0; i++) {
         const struct needs *needs = &e->demands.at[i].needs;
         if (e->demands.at[i].lanes.n == 0)
             continue;
         no_agent |= e->fits.at[needs->fit].agents.n == 0;
-        lack |= alert_lack(e, &e->draws.at[needs->draw], PLAN_NO_INDEX) != NULL;
+        lack = lack || (needs->draw != last && alert_lack(e, &e->draws.at[needs->draw], PLAN_NO_INDEX) != NULL);
+        last = needs->draw;
     }
     for (size_t i = 0; (no_agent || lack) && i < e->live.n; i++) {
         const struct backfill *b = backfill_find(e, e->live.at[i]);
@@ -322,7 +326,7 @@ static void look_for_stuck(struct decision *d)
     }
     for (size_t i = 0; i < e->alerts.at.n; i++) {
         const struct alert_fact *a = &e->alerts.at.at[i];
-        d->live->alerts.look |= (a->kind == ALERT_NO_AGENT || a->kind == ALERT_POOL) && a->state != ALERT_RESOLVED;
+        d->live->alerts.look |= (a->kind == ALERT_NO_AGENT || a->kind == ALERT_POOL) && a->state != ALERT_RESOLVED && !alert_holds(e, a);
     }
 }
 

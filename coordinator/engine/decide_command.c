@@ -182,10 +182,13 @@ uint32_t attempts_out_of_reach(const struct engine *e, const struct backfill *b,
     return n;
 }
 
-const char *out_of_reach_words(struct decision *d, uint64_t n)
+const char *out_of_reach_words(struct decision *d, uint64_t n, bool keep_running)
 {
     if (n == 0)
         return "";
+    if (keep_running)
+        return out_printf(d->out, "; %llu running step%s at an agent that is lost, and only its word ends %s", (unsigned long long)n,
+                          n == 1 ? " is" : "s are", n == 1 ? "it" : "them");
     return out_printf(d->out, "; %llu running step%s at an agent that is lost, and end%s when it is back", (unsigned long long)n,
                       n == 1 ? " is" : "s are", n == 1 ? "s" : "");
 }
@@ -211,7 +214,7 @@ static const char *cancel_words(struct decision *d, const struct backfill *b, bo
         on = out_printf(d->out, "; %u running step%s on to the end", here, here == 1 ? " goes" : "s go");
     else if (here > 0)
         on = out_printf(d->out, "; %u running step%s being killed", here, here == 1 ? " is" : "s are");
-    return out_printf(d->out, "bf-%u is cancelled%s%s", b->id, on, out_of_reach_words(d, lost));
+    return out_printf(d->out, "bf-%u is cancelled%s%s", b->id, on, out_of_reach_words(d, lost, keep_running));
 }
 
 /* Again is said, not done; but what was kept running is killed when that is asked for now. */

@@ -182,7 +182,7 @@ static void tell_rest(struct decision *d, const struct steer *s, const struct st
     else if (o->to_kill > 0)
         bf_buf_printf(text, "; %llu of them run%s and %s being killed", (unsigned long long)o->to_kill, o->to_kill == 1 ? "s" : "",
                       o->to_kill == 1 ? "is" : "are");
-    bf_buf_put_str(text, out_of_reach_words(d, o->lost));
+    bf_buf_put_str(text, out_of_reach_words(d, o->lost, (s->flags & STEER_KEEP_RUNNING) != 0));
     if (already > 0 && o->picked > 1)
         bf_buf_printf(text, "; %llu %s", (unsigned long long)already, word(&already_words[s->action], already));
     for (enum steer_fate f = FATE_LEFT_OPEN; f < FATE_COUNT && o->picked > 1; f++)

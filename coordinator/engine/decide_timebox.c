@@ -1,8 +1,9 @@
 /* The timebox of a backfill: a limit from when it begins, and what follows at its end.
  *
  * It goes by the engine's time, so that a clock that is set moves nothing; pauses count, and so does time in which the coordinator is away
- * (outage.c).  When it begins and when it is over are records; between them there is a timer.  An end of the backfill forgets it: one that is retried afterwards has its time anew.  Once it is over,
- * what follows is done once: a person who resumes goes on without a limit. */
+ * (outage.c).  When it begins and when it is over are records; between them there is a timer.  An end of the backfill forgets it: one that
+ * is retried afterwards has its time anew.  Once it is over, what follows is done once: a person who resumes goes on without a limit.  One
+ * that only warns is an alert for as long as the backfill goes on. */
 #include "common/plant.h"
 #include "common/text.h"
 #include "coordinator/engine/decide.h"
@@ -40,7 +41,15 @@ static void end(struct decision *d, const struct backfill *b)
         decide_backfill_state(d, b, BACKFILL_CANCELLED, NOT_HALTED, "");
         kill_open(d, b);
         note(d, b, "timebox", text, before, "{\"state\":\"cancelled\"}");
+    } else if (b->plan->timebox_then == PLAN_END_WARN) {
+        note(d, b, "timebox", out_printf(d->out, "it goes on past its timebox of %s, which only warns", limit), before,
+             out_printf(d->out, "{\"state\":\"%s\"}", backfill_state_name(before)));
     }
+}
+
+bool timebox_warns(const struct backfill *b)
+{
+    return b->timebox_over && b->plan->timebox_then == PLAN_END_WARN && (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED);
 }
 
 void timebox_decide(struct decision *d)
@@ -68,5 +77,6 @@ enum bf_rc timebox_apply(struct engine *e, const struct record *r, struct bf_err
         return bf_fail(err, BF_CORRUPT, "record of kind %d (backfill %u): its plan has no timebox", (int)r->kind, r->backfill);
     b->timebox_at_ms = r->retry_at_ms;
     b->timebox_over = r->n == 1;
+    e->alerts.all |= timebox_warns(b);
     return BF_OK;
 }

@@ -46,7 +46,7 @@ void governor_clamp(struct limit_state *g, const struct limit_bounds *b)
 {
     int64_t ceiling = BF_PLANTED("limit_over_ceiling") ? (int64_t)b->ceiling + 2 : b->ceiling;
     g->limit_milli = bf_most(bf_least(g->limit_milli, ceiling * MILLI), b->floor * MILLI);
-    g->threshold_milli = bf_most(bf_least(g->threshold_milli, ceiling * MILLI), b->floor * MILLI);
+    g->threshold_milli = bf_most(g->threshold_milli, b->floor * MILLI);      /* where slow start ends: a ceiling that goes leaves it */
 }
 
 void governor_rebound(struct limit_state *g, const struct limit_bounds *b)

@@ -19,8 +19,9 @@
  * reading is under the setpoint again.
  *
  * The setpoint lies under the target by a margin that learns while the limit is used, over its floor: each step with the pressure over the
- * target widens it, each one under it narrows it a little, so that in the long run about one step in ten is over (governor.c).  Tail and margin are what holds the promise
- * to the users without a setting for each warehouse: a calm one is run close to its target, a bursty one further from it.
+ * target widens it, each one under it narrows it a little, so that in the long run about one step in ten is over (governor.c).  Tail and
+ * margin are what holds the promise to the users without a setting for each warehouse: a calm one is run close to its target, a bursty one
+ * further from it.
  *
  * Sources.  Gradient with a smoothed limit, headroom and no growth while the limit is not used: Gradient2Limit of Netflix
  * concurrency-limits, after TCP Vegas (Brakmo, Peterson, 1995); here against a target and not a long-term mean.  Increase by addition

@@ -3,6 +3,7 @@
 #define BF_ENGINE_INTERNAL_H
 
 #include "coordinator/engine/limits.h"
+#include "coordinator/engine/outage.h"
 #include "coordinator/engine/state.h"
 #include "coordinator/engine/view_why.h"
 
@@ -172,12 +173,8 @@ enum bf_rc apply_steered(struct engine *e, const struct record *r, struct bf_err
 enum bf_rc apply_steer_note(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void steer_note_done(struct steer_note *n);
 enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
-/* outage.c: up to when what comes by time alone is judged at now_ms; when what falls due at at_ms is. */
-int64_t judged_ms(const struct engine *e, int64_t now_ms);
-int64_t judged_at_ms(const struct engine *e, int64_t at_ms);
-enum bf_rc apply_resumed(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
-void outage_snapshot(const struct engine *e, struct engine_out *out);
 enum bf_rc timebox_apply(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* decide_timebox.c */
+bool timebox_warns(const struct backfill *b);                                     /* the same: it goes on past one that only warns */
 enum bf_rc apply_reused(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* apply_reuse.c */
 uint32_t *backfill_origins(struct backfill *b);                                   /* apply_reuse.c: made when they are needed first */
 enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate,

@@ -427,6 +427,7 @@ bool engine_limit(const struct engine *e, size_t pool, struct limit_view *ret)
                                .n_moves = n < LIMIT_MOVES_KEPT ? (size_t)n : LIMIT_MOVES_KEPT, .moved = n};
     ret->planned = limit_bounds_planned(e, (uint32_t)pool, &ret->ceiling_of);
     view_ceiling(p, ret);
+    ret->at_ceiling = ret->at_ceiling && pool_is_wanted(e, (uint32_t)pool);
     return true;
 }
 

@@ -7,7 +7,8 @@
  *     the end of a backfill's timebox; an attempt that straggles, or   if it lies in the deaf time, looked at when that is over: what
  *     goes on past a timebox that warns; an alert that is held         ended or came back meanwhile is heard first
  *     the silence of a probe                                           counts from when the deaf time is over
- *     the time that a class loses to better ones, and ages by          none passed it: not counted
+ *     the time that a class loses to better ones, and ages by; that    none passed it: not counted
+ *     in which a throttled pool is idle, or an attempt holds its slot
  *
  * A moment waits for one deaf time only: the next one begins at a later turn.  So a process that is killed again and again puts nothing
  * off.  Leases are not here: they are volatile, and each process waits a full one (coordinator/recover.c). */
@@ -69,6 +70,9 @@ enum bf_rc apply_resumed(struct engine *e, const struct record *r, struct bf_err
     e->deaf.until_ms = (int64_t)n[2];
     for (size_t i = 0; i < e->backfills.n; i++)
         forgive(e->backfills.at[i], (int64_t)(n[1] - n[0]));
+    for (size_t i = 0; i < e->pools.n; i++)
+        if (e->pools.at[i].governor)             /* nor was it idle */
+            move_since(&e->pools.at[i].governor->now.state.used_ms, (int64_t)(n[1] - n[0]));
     e->alerts.look = true;
     return BF_OK;
 }

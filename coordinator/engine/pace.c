@@ -58,7 +58,8 @@ void pace_granted(struct engine *e, const struct draw *d, int64_t now_ms)
 
 void pace_ended(struct engine *e, const struct draw *d, int64_t granted_ms, int64_t now_ms)
 {
-    for (size_t i = 0; i < d->n && granted_ms > 0 && now_ms >= granted_ms; i++) {
+    /* Over an outage nobody saw how long it held. */
+    for (size_t i = 0; i < d->n && granted_ms > e->deaf.since_ms && now_ms >= granted_ms; i++) {
         struct pool *p = paced(e, &d->items[i]);
         int64_t held_us = bf_least(now_ms - granted_ms, SERVICE_US_MAX / 1000) * 1000;
         if (!p)

@@ -151,7 +151,8 @@ static enum rerun_bar bar_of(const struct engine *e, const struct attempt *a, in
         return RERUN_BAR_ASKED;
     if ((in->flags & FLAG_RERUN) && !(BF_PLANTED("rerun_twice") && !find(e, b, instance_number(b, a->step, a->index))))
         return RERUN_BAR_ONCE;
-    if (b->state != BACKFILL_RUNNING || (in->flags & (FLAG_HELD | FLAG_CANCELLING | FLAG_STALE)) || e->low || grants_are_held(e))
+    if (b->state != BACKFILL_RUNNING || a->closing_us != 0 || (in->flags & (FLAG_HELD | FLAG_CANCELLING | FLAG_STALE)) || e->low ||
+        grants_are_held(e))
         return RERUN_BAR_STOPPED;
     if (b->reruns >= most)
         return RERUN_BAR_OTHERS;

@@ -160,6 +160,7 @@ static bool follows(const struct engine *e, const struct alert_fact *a, const st
     case ALERT_NO_AGENT: return is_lost(e, cause);
     case ALERT_STRAGGLER: return same && cause->kind == ALERT_TIMEBOX && cause->step == a->step;
     case ALERT_TIMEBOX:
+    case ALERT_OVERTIME:
     case ALERT_HALTED:
     case ALERT_AGENT_LOST:
     case ALERT_POOL:

@@ -76,6 +76,14 @@ static void check_timeboxes(struct shadow *s, const struct engine *e)
     }
 }
 
+/* The same of a backfill, whose end nobody has to hear of for it. */
+static void check_overtime(struct shadow *s, const struct engine *e, const struct shadow_backfill *b)
+{
+    bool late = b->timebox_over && b->plan->timebox_then == PLAN_END_WARN && (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED);
+    if (late != has_alert(e, ALERT_OVERTIME, b->id, 0))
+        world_violate(s->w, "alerts: backfill %u goes on past its timebox, which only warns, and there is no alert, or it does not", b->id);
+}
+
 /* An attempt of the step is open, and was granted, or began behind others, at least so long ago. */
 static bool runs_since(const struct shadow *s, const struct alert_fact *alert, int64_t ms)
 {
@@ -92,6 +100,7 @@ void shadow_check_alerts(struct shadow *s, const struct engine *e)
     check_timeboxes(s, e);
     for (size_t i = 0; i < s->backfills.n && engine_alerts_left_out(e) == 0; i++) {
         struct shadow_backfill *b = &s->backfills.at[i];
+        check_overtime(s, e, b);
         b->superseded |= is_superseded(s, b);    /* and stays so when people reopen the newer one: nobody is told again */
         for (uint32_t k = 0; concerns(s, b, b->superseded) && k < b->plan->n_steps; k++)
             if (any_failed(b, k) && !has_alert(e, ALERT_STEP, b->id, k))

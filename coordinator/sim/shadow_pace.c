@@ -20,9 +20,9 @@ void shadow_pace_granted(struct shadow *s, struct shadow_pool *p, int64_t now_ms
     p->next_us += each_us < MOST_US ? each_us : MOST_US;
 }
 
-void shadow_pace_ended(struct shadow_pool *p, int64_t granted_ms, int64_t now_ms)
+void shadow_pace_ended(const struct shadow *s, struct shadow_pool *p, int64_t granted_ms, int64_t now_ms)
 {
     int64_t held_us = (now_ms - granted_ms) * 1000;
-    if (p->throttled && granted_ms > 0)
+    if (p->throttled && granted_ms > s->deaf.since_ms)   /* what was there over an outage tells nothing */
         p->lasts_us = p->lasts_us == 0 ? held_us : p->lasts_us + (held_us - p->lasts_us) / NEWEST;
 }

@@ -299,7 +299,7 @@ void shadow_give_back(struct shadow *s, const struct plan *plan, const struct pl
     for (uint32_t i = 0; i <= step->n_also; i++) {
         struct shadow_pool *pool = shadow_pool_by_name(s, plan->pools[i == 0 ? step->pool : step->also[i - 1]].name);
         pool->used--;
-        shadow_pace_ended(pool, granted_ms, now_ms);
+        shadow_pace_ended(s, pool, granted_ms, now_ms);
     }
     take_all(s, plan, step, true);
 }

@@ -64,6 +64,6 @@ void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_poo
 void shadow_check_limit(struct shadow *s, const struct shadow_pool *p);
 void shadow_check_limits(struct shadow *s, const struct turn *t);
 void shadow_pace_granted(struct shadow *s, struct shadow_pool *p, int64_t now_ms);
-void shadow_pace_ended(struct shadow_pool *p, int64_t granted_ms, int64_t now_ms);
+void shadow_pace_ended(const struct shadow *s, struct shadow_pool *p, int64_t granted_ms, int64_t now_ms);
 
 #endif

@@ -115,7 +115,7 @@ void fx_recovers_both(struct fx *f);                      /* and from a snapshot
 /* It is halted by this, and a snapshot from before records said so comes to the same. */
 void fx_halted_by(struct fx *f, uint32_t backfill, enum halted_by by);
 
-/* ---- chaos: random turns of a small fleet ---- */
+/* ---- chaos (engine_chaos.c): random turns of a small fleet ---- */
 struct chaos {
     struct bf_prng rng;
     struct fx_agent agents[4];

@@ -199,6 +199,11 @@ static void warns_at_ten_minutes(struct plan *p)
     p->steps[1].timebox_ms = 600000;
     p->steps[1].timebox_then = PLAN_ONLY_WARN;
 }
+static void may_take_ten_minutes(struct plan *p)
+{
+    p->timebox_ms = 600000;
+    p->timebox_then = PLAN_END_WARN;
+}
 static void warns_and_expects(struct plan *p)
 {
     expects_a_second(p);
@@ -380,6 +385,7 @@ static const struct incident incidents[] = {
     {"slow, and what hangs on it is late then", true, 2, ALERT_STRAGGLER, slow_for_minutes, expects_and_is_due_soon, NULL},
     {"past a timebox that warns", true, 1, ALERT_TIMEBOX, slow_for_an_hour, warns_at_ten_minutes, NULL},
     {"past it, and slow: of one cause", true, 1, ALERT_TIMEBOX, slow_for_an_hour, warns_and_expects, NULL},
+    {"past the plan's timebox, which warns", true, 1, ALERT_OVERTIME, slow_for_an_hour, may_take_ten_minutes, NULL},
     {"a pool is stopped for a minute", false, 0, 0, all_well, pooled, stopped_for_a_minute},
     {"a pool is stopped for a backfill that is paused", false, 0, 0, long_run, pooled, stopped_while_paused},
     {"a pool is busy for an hour", false, 0, 0, very_long_run, pooled, one_at_a_time},

@@ -90,6 +90,28 @@ Test(engine_pace, the_first_begin_as_they_come_and_then_each_in_its_turn)
     fx_done(&f);
 }
 
+/* Nobody saw when what ran over it ended. */
+Test(engine_pace, an_outage_says_nothing_of_how_long_a_slot_is_held)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, 2);
+    struct limit_view l;
+    end_all(&f, &a, 8000);
+    cr_assert_eq(used(&f), 1u);
+    cr_assert(engine_limit(f.e, 0, &l));
+    int64_t since_ms = f.now_ms, used_ms = l.now->state.used_ms;
+    f.now_ms += 3600000;
+    fx_step_input(&f, &(struct input){.kind = INPUT_RESUMED, FX_SAYS(.since_ms = since_ms, .hold_ms = 3000)});
+    fx_turn(&f);
+    cr_assert(engine_limit(f.e, 0, &l));
+    cr_expect_geq(l.now->state.used_ms, used_ms + 3600000, "nor was the pool idle");
+    end_all(&f, &a, 8000);
+    cr_assert(engine_limit(f.e, 0, &l));
+    cr_expect_eq(l.now->state.lasts_us, 8000000, "%lld", (long long)l.now->state.lasts_us);
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
 /* What stands in the queue is promised no moment before its pool lets it begin. */
 Test(engine_pace, the_place_in_the_queue_counts_those_that_begin_before)
 {

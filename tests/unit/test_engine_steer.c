@@ -259,6 +259,22 @@ Test(engine_steer, a_cancel_says_what_it_does_not_reach)
     }
 }
 
+Test(engine_steer, a_cancel_that_kills_nothing_promises_no_end_of_what_is_lost)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 1);
+    fx_init(&f, NULL);
+    fx_hello(&f, &a, 0);
+    fx_create(&f, fenced, 3);
+    fx_turn(&f);
+    fx_lost(&f, &a);
+    fx_turn(&f);
+    struct op_request r = fx_request(&f, OP_CANCEL, 1);
+    r.keep_running = true;
+    SAYS(fx_command(&f, &r), "; 1 running step is at an agent that is lost, and only its word ends it");
+    fx_done(&f);
+}
+
 Test(engine_steer, force_closes_the_gate_and_makes_what_was_built_on_it_stale)
 {
     struct fx f;

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "coordinator/engine/view_alerts.h"
 #include "tests/support/engine_fixture.h"
 
 enum { LIMIT_MS = 60000 };
@@ -94,8 +95,11 @@ Test(engine_timebox, a_warning_changes_nothing_else)
     struct fx f;
     start(&f, PLAN_END_WARN);
     at(&f, begun(&f));
-    cr_assert_eq(f.out.n_records, 1u);
+    cr_assert(fx_count_records(&f, RECORD_TIMEBOX) == 1 && fx_count_records(&f, RECORD_AUDIT) == 1);
+    cr_assert_eq(f.out.n_records, 2 + fx_count_records(&f, RECORD_ALERT), "and no more");
     cr_assert(fx_backfill(&f, 1).state == BACKFILL_RUNNING && fx_backfill(&f, 1).timebox_over);
+    cr_assert_str_eq(record_rare(fx_record(&f, RECORD_AUDIT, 0))->what, "timebox");
+    cr_assert(engine_n_alerts(f.e) == 1 && engine_alert(f.e, 0)->kind == ALERT_OVERTIME && engine_alert(f.e, 0)->state == ALERT_FIRING);
     fx_done(&f);
 }
 

@@ -182,6 +182,17 @@ Test(governor, silence_while_nothing_ran_teaches_no_threshold)
     cr_expect_leq(i - first, first + 2, "%lld readings, and %lld from the beginning", (long long)(i - first), (long long)first);
 }
 
+Test(governor, a_ceiling_that_is_taken_back_leaves_where_slow_start_ends)
+{
+    struct limit_bounds wide = {.algorithm = THROTTLE_AIMD, .floor = 1, .ceiling = 40}, low = {.algorithm = THROTTLE_AIMD, .floor = 1, .ceiling = 2};
+    struct limit_state g = begun(&wide);
+    int64_t before = g.threshold_milli;
+    governor_rebound(&g, &low);
+    cr_assert_eq(governor_limit(&g), 1u);
+    governor_rebound(&g, &wide);
+    cr_expect_eq(g.threshold_milli, before);
+}
+
 Test(governor, too_little_work_does_not_wind_it_up)
 {
     struct limit_state g = begun(&bounds);

@@ -187,7 +187,7 @@ Test(views_alerts, a_pool_that_is_too_small_says_for_what_and_what_to_do)
     set_pool(w, 0, 0);
     a = alert(w, "pool_too_small");
     expect(a, "summary", "m of bf-1 cannot begin, whatever ends: pool wh is stopped: it has 0 slots, set by bfctl pool set, last by ada");
-    expect(a, "todo", "bfctl pool set wh --slots N, or --reset in its place, which takes back what was set");
+    expect(a, "todo", "bfctl pool set wh --slots N, or --slots reset, which takes back what was set");
     json_decref(a);
     set_pool(w, 2, 0);
     set_pool(w, 0, UINT64_C(2) << 30);

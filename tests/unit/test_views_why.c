@@ -200,7 +200,7 @@ Test(views_why, a_pool_without_slots_is_stopped_and_not_full)
     hello(w, 8);
     json_t *j = why(w, "load[2024-01-05]", "pool", &k);
     cr_expect_str_eq(text(k, "detail"), "pool warehouse is stopped: it has 0 slots, set by bfctl pool set, last by ada: the reports run");
-    cr_expect_str_eq(text(k, "remedy"), "bfctl pool set warehouse --slots N, or --reset in its place, which takes back what was set");
+    cr_expect_str_eq(text(k, "remedy"), "bfctl pool set warehouse --slots N, or --slots reset, which takes back what was set");
     json_decref(j);
     struct op_request reset = query(OP_POOL_SET);
     reset.reset = reset.pool.no_slots = true;
