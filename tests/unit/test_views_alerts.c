@@ -87,17 +87,23 @@ Test(views_alerts, no_retry_is_offered_beside_a_remedy_that_says_it_does_not_hel
 
 /* ---- one that ended because somebody cancelled something ---- */
 
-static void steer(struct world *w, enum op_verb verb, const char *selector)
+/* Of a person, and done. */
+static void carry_out(struct world *w, struct op_request *req)
 {
     static uint8_t number = 100;
+    memset(req->id, ++number, sizeof req->id);
+    turn_command(w->turns, operator_key, "ada", "admin", req, NULL, 0);
+    run(w);
+    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+}
+
+static void steer(struct world *w, enum op_verb verb, const char *selector)
+{
     struct op_request req = query(verb);
-    memset(req.id, ++number, sizeof req.id);
     req.backfill = 1;
     req.selectors = &selector;
     req.n_selectors = 1;
-    turn_command(w->turns, operator_key, "ada", "admin", &req, NULL, 0);
-    run(w);
-    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+    carry_out(w, &req);
 }
 
 Test(views_alerts, of_what_was_cancelled_no_retry_is_offered_and_what_is_runs_it)
@@ -159,15 +165,11 @@ Test(views_alerts, that_all_agents_are_quarantined_is_told_after_two_minutes)
 
 static void set_pool(struct world *w, uint32_t slots, uint64_t memory_bytes)
 {
-    static uint8_t number = 200;
     struct op_request req = query(OP_POOL_SET);
-    memset(req.id, ++number, sizeof req.id);
     req.name = "wh";
     req.pool_slots = slots;
     req.pool = (struct pool_budget){.no_slots = memory_bytes > 0, .memory_bytes = memory_bytes};
-    turn_command(w->turns, operator_key, "ada", "admin", &req, NULL, 0);
-    run(w);
-    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+    carry_out(w, &req);
 }
 
 Test(views_alerts, a_pool_that_is_too_small_says_for_what_and_what_to_do)
