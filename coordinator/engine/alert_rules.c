@@ -88,17 +88,19 @@ bool alert_no_agent(const struct engine *e, const struct backfill *b)
     return false;
 }
 
+bool alert_lacks(const struct engine *e, const struct draw_item *item)
+{
+    const struct pool *p = &e->pools.at[item->pool];
+    bool slots = item->dim == DRAW_SLOT;
+    enum pool_source source = slots ? p->source : p->dims.at[item->dim].source;
+    return source > POOL_FROM_PLAN && item->amount > (slots ? p->slots : p->dims.at[item->dim].limit);
+}
+
 const struct draw_item *alert_lack(const struct engine *e, const struct draw *d, uint32_t pool)
 {
-    for (size_t i = 0; i < d->n; i++) {
-        const struct draw_item *item = &d->items[i];
-        const struct pool *p = &e->pools.at[item->pool];
-        bool slots = item->dim == DRAW_SLOT;
-        enum pool_source source = slots ? p->source : p->dims.at[item->dim].source;
-        if ((item->pool == pool || pool == PLAN_NO_INDEX) && source > POOL_FROM_PLAN &&
-            item->amount > (slots ? p->slots : p->dims.at[item->dim].limit))
-            return item;
-    }
+    for (size_t i = 0; i < d->n; i++)
+        if ((d->items[i].pool == pool || pool == PLAN_NO_INDEX) && alert_lacks(e, &d->items[i]))
+            return &d->items[i];
     return NULL;
 }
 
@@ -110,12 +112,24 @@ bool alert_pool(const struct engine *e, const struct backfill *b, uint32_t pool)
     return false;
 }
 
+static bool does_more_than_ask(const struct engine *e, const struct demand *d)
+{
+    for (size_t i = 0; i < d->lanes.n; i++)
+        if (!plan_only_asks(e->lanes.at[d->lanes.at[i]].backfill->plan))
+            return true;
+    return false;
+}
+
+/* Of those that draw on it alone, or on it among others. */
 static bool pool_holds(const struct engine *e, const char *name)
 {
     uint32_t pool = pool_find(e, name);
-    for (size_t i = 0; pool != PLAN_NO_INDEX && i < e->live.n; i++)
-        if (alert_pool(e, backfill_find(e, e->live.at[i]), pool))
+    size_t alone = pool == PLAN_NO_INDEX ? 0 : e->pools.at[pool].waiting.n, all = pool == PLAN_NO_INDEX ? 0 : alone + e->waiting.n;
+    for (size_t i = 0; i < all; i++) {
+        const struct demand *d = &e->demands.at[i < alone ? e->pools.at[pool].waiting.at[i] : e->waiting.at[i - alone]];
+        if (alert_lack(e, &e->draws.at[d->needs.draw], pool) && does_more_than_ask(e, d))
             return true;
+    }
     return false;
 }
 

@@ -76,7 +76,8 @@ struct alert_book {
     struct bf_smap group_of;                     /* key of the cause -> index + 1 */
     struct bf_map member_of;                     /* instance_key -> group << 1 | failed for good */
     bool look, all;                              /* in this turn: at the alerts; at all that may raise one */
-    uint32_t left_out;                           /* causes without an alert, because there are too many */
+    uint32_t left_out;                           /* causes without an alert, because there are too many; but… */
+    uint32_t stuck_out;                          /* …those that are looked at in every turn are counted in each anew */
     int64_t due_ms, due_us;                      /* engine and wall time at which one fires or is raised */
 };
 
@@ -115,10 +116,12 @@ bool alert_holds(const struct engine *e, const struct alert_fact *a);
 bool alert_breaker(const struct breaker *b);
 /* The backfill has steps that are ready and that no agent may take. */
 bool alert_no_agent(const struct engine *e, const struct backfill *b);
-/* What an attempt of this draw takes more of than the pool has (PLAN_NO_INDEX: any of its pools), whatever ends there; NULL: nothing.  A
- * figure that a plan gives is never meant: a plan gives its own steps enough, and that of another goes with its backfill. */
+/* An attempt takes more of it than the pool has, whatever ends there.  A figure that a plan gives is never meant: a plan gives its own
+ * steps enough, and that of another goes with its backfill. */
+bool alert_lacks(const struct engine *e, const struct draw_item *item);
+/* The first such of a draw, in this pool (PLAN_NO_INDEX: in any of its pools); NULL: none. */
 const struct draw_item *alert_lack(const struct engine *e, const struct draw *d, uint32_t pool);
-/* The backfill has steps that are ready and that lack this pool (PLAN_NO_INDEX: any).  O(its steps). */
+/* The backfill has steps that are ready and that lack this pool.  O(its steps). */
 bool alert_pool(const struct engine *e, const struct backfill *b, uint32_t pool);
 /* Of a plan: instances of a step, or of those that make what an exposure reads, that are not done; and the moment after which that is
  * late, in wall time. */

@@ -282,51 +282,72 @@ static void look(struct decision *d)
     k->due_us = next_us;
 }
 
-/* Each pool stands in a draw with a slot, once. */
-static void raise_about_pools(struct decision *d, const struct backfill *b)
+/* ---- what is stuck: work that nothing lets begin, whatever ends ---- */
+
+/* Of a demand: its backfills where no agent may take it, the pools where some are too small for it. */
+static void mark_stuck(struct engine *e, const struct demand *demand, bool no_agent, bool lack)
 {
-    const struct engine *e = d->e;
-    uint32_t raised = PLAN_NO_INDEX;             /* the last one: most steps draw on the same */
-    for (uint32_t s = 0; s < b->plan->n_steps; s++) {
-        const struct draw *draw = step_draw(e, b, s);
-        for (size_t i = 0; b->n_ready[s] > 0 && i < draw->n; i++) {
-            uint32_t pool = draw->items[i].pool;
-            struct alert_fact a = cause_of(ALERT_POOL, 0);
-            a.subject = e->pools.at[pool].name;
-            if (draw->items[i].dim != DRAW_SLOT || pool == raised || !alert_lack(e, draw, pool))
-                continue;
-            raise(d, &a);
-            raised = pool;
-        }
+    const struct draw *draw = &e->draws.at[demand->needs.draw];
+    bool any = false;
+    for (size_t i = 0; i < demand->lanes.n && (no_agent || !any); i++) {
+        struct backfill *b = e->lanes.at[demand->lanes.at[i]].backfill;
+        if (plan_only_asks(b->plan))
+            continue;
+        any = true;
+        if (no_agent)
+            b->stuck = e->mark;
     }
+    for (size_t i = 0; any && lack && i < draw->n; i++)
+        if (alert_lacks(e, &draw->items[i]))
+            e->pools.at[draw->items[i].pool].stuck = e->mark;
 }
 
-/* Which running backfills have work that nothing lets begin, whatever ends, is looked at in every turn: it hangs on lanes, agents and pools
- * alike. */
-static void look_for_stuck(struct decision *d)
+/* Marked by demands, which stand in no order, and raised in that of what is marked: each once, however much waits for it. */
+static void raise_about_stuck(struct decision *d)
 {
     const struct engine *e = d->e;
-    bool no_agent = false, lack = false;
-    uint32_t last = UINT32_MAX;                  /* the draw of the one before: most take the same */
-    for (size_t i = 0; i < e->demands.n && e->n_ready > 0; i++) {
-        const struct needs *needs = &e->demands.at[i].needs;
-        if (e->demands.at[i].lanes.n == 0)
-            continue;
-        no_agent |= e->fits.at[needs->fit].agents.n == 0;
-        lack = lack || (needs->draw != last && alert_lack(e, &e->draws.at[needs->draw], PLAN_NO_INDEX) != NULL);
-        last = needs->draw;
-    }
-    for (size_t i = 0; (no_agent || lack) && i < e->live.n; i++) {
-        const struct backfill *b = backfill_find(e, e->live.at[i]);
-        struct alert_fact a = cause_of(ALERT_NO_AGENT, b->id);
-        if (no_agent && alert_no_agent(e, b))
+    struct alert_book *k = &d->live->alerts;
+    uint32_t others = k->left_out;
+    for (size_t i = 0; i < e->live.n; i++) {
+        struct alert_fact a = cause_of(ALERT_NO_AGENT, e->live.at[i]);
+        if (backfill_find(e, a.backfill)->stuck == e->mark)
             raise(d, &a);
-        if (lack && alert_pool(e, b, PLAN_NO_INDEX))
-            raise_about_pools(d, b);
     }
+    for (size_t i = 0; i < e->pools.n; i++) {
+        struct alert_fact a = cause_of(ALERT_POOL, 0);
+        a.subject = e->pools.at[i].name;
+        if (e->pools.at[i].stuck == e->mark)
+            raise(d, &a);
+    }
+    k->stuck_out = k->left_out - others;
+    k->left_out = others;
+}
+
+/* In every turn: it hangs on lanes, agents and pools alike. */
+static void look_for_stuck(struct decision *d)
+{
+    struct engine *e = d->live;
+    bool lack = false, any = false;
+    uint32_t last = UINT32_MAX;                  /* the draw of the one before: most take the same */
+    e->mark++;
+    e->alerts.stuck_out = 0;
+    for (size_t i = 0; i < e->demands.n && e->n_ready > 0; i++) {
+        const struct demand *demand = &e->demands.at[i];
+        if (demand->lanes.n == 0)
+            continue;
+        bool no_agent = e->fits.at[demand->needs.fit].agents.n == 0;
+        if (demand->needs.draw != last)
+            lack = alert_lack(e, &e->draws.at[demand->needs.draw], PLAN_NO_INDEX) != NULL;
+        last = demand->needs.draw;
+        if (no_agent || lack)
+            mark_stuck(e, demand, no_agent, lack);
+        any |= no_agent || lack;
+    }
+    if (any)
+        raise_about_stuck(d);
     for (size_t i = 0; i < e->alerts.at.n; i++) {
         const struct alert_fact *a = &e->alerts.at.at[i];
-        d->live->alerts.look |= (a->kind == ALERT_NO_AGENT || a->kind == ALERT_POOL) && a->state != ALERT_RESOLVED && !alert_holds(e, a);
+        e->alerts.look |= (a->kind == ALERT_NO_AGENT || a->kind == ALERT_POOL) && a->state != ALERT_RESOLVED && !alert_holds(e, a);
     }
 }
 
@@ -337,6 +358,7 @@ void decide_alerts(struct decision *d)
     late_look(d->live, judged_ms(d->e, d->now_ms));
     while (k->look || k->all || k->dirty.n > 0 || d->now_ms >= k->due_ms || d->wall_us >= k->due_us)
         look(d);
+    d->live->work_left |= k->stuck_out > 0 && k->n_open < ALERTS_OPEN_MAX;       /* there is room now */
 }
 
 void decide_agent_alert(struct decision *d, uint32_t agent)

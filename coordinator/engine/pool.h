@@ -62,6 +62,7 @@ struct pool {
     BF_VEC_TYPE(uint32_t) waiting;               /* derived: demands that have lanes and draw on this pool alone, in no order */
     uint32_t granted_class;                      /* of this turn: best class that was granted from it, plus 1; 0: none was */
     uint32_t began_class;                        /* the same, not raised, of all that began and draws on it (yields.c) */
+    uint64_t stuck;                              /* the engine's mark, when it was too small for what waits (decide_alerts.c) */
     uint64_t awaited;                            /* of this turn: best class that waits for room in it; UINT64_MAX: none (prefetch.c) */
     uint32_t blocked; uint64_t blocked_since;    /* of this turn: demand + 1 of the best that its pools alone hold back */
 };

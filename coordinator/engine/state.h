@@ -99,6 +99,7 @@ struct backfill {
     uint64_t held, stale;                        /* derived: instances with that flag */
     BF_VEC_TYPE(struct steer_note) notes;        /* the oldest first */
     uint32_t gates_pending;                      /* derived: gates that are due and not fully open */
+    uint64_t stuck;                              /* volatile: the engine's mark, when no agent might take what it has (decide_alerts.c) */
     uint32_t behind;                             /* derived; queued: the first live one that writes what it would; 0: none */
     uint8_t *unwritten;                          /* snapshot in progress: 1 for each chunk that is still to be captured */
 };
@@ -170,8 +171,7 @@ struct engine {
     struct opening opening;                      /* of the grants of one turn */
     uint32_t granted_class;                      /* of this turn, without a pool: as in struct pool */
     uint32_t began_class;                        /* the same, of classes that are not raised */
-    uint32_t n_passed;                           /* derived: shares that a better class passes */
-    uint32_t n_yielding;                         /* derived: classes of shares that yield */
+    uint32_t n_passed, n_yielding;               /* derived: shares that a better class passes; classes of shares that yield */
     bool began;                                  /* in this turn something was granted */
     struct heap timers;                          /* (retry_at_ms, instance_key) */
     struct heap gates_due;                       /* (backfill, gate) */

@@ -589,6 +589,58 @@ Test(engine_alerts, what_a_pool_is_too_small_for_is_one_cause_for_all_that_waits
     fx_done(&p.f);
 }
 
+static struct plan *make_for_nobody(uint64_t seed)
+{
+    (void)seed;
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 1);
+    fx_label(p, fx_step(p, PLAN_DAY, PLAN_NO_INDEX), "site", "none");
+    return fx_plan_done(p);
+}
+
+/* Steps that draw on two pools by turns. */
+static struct plan *make_by_turns(uint64_t seed)
+{
+    (void)seed;
+    struct plan *p = fx_plan();
+    uint32_t pools[] = {fx_pool(p, "warehouse", DAYS), fx_pool(p, "lake", DAYS)};
+    fx_days(p, FX_JAN_1, 1);
+    for (int s = 0; s < 20; s++)
+        fx_step(p, PLAN_DAY, pools[s % 2]);
+    return fx_plan_done(p);
+}
+
+Test(engine_alerts, a_cause_without_room_is_counted_once_however_much_waits_and_however_often_it_is_looked_at)
+{
+    struct play p;
+    begin(&p, named("nothing happens"));
+    fx_ask(&p.f, OP_CANCEL, 1);
+    for (uint32_t i = 0; i < ALERTS_OPEN_MAX; i++)
+        cr_assert_neq(fx_create(&p.f, make_for_nobody, 1), 0u);
+    fx_turn(&p.f);
+    cr_assert_eq(engine_n_alerts(p.f.e), ALERTS_OPEN_MAX, "one for each");
+    uint32_t last = fx_create(&p.f, make_by_turns, 1);
+    set_pool(&p, p.ms, 0, 0);
+    struct op_request r = fx_request(&p.f, OP_POOL_SET, 0);
+    r.name = "lake";
+    cr_assert_eq(fx_command(&p.f, &r)->rc, BF_OK);
+    for (int i = 0; i < 3; i++) {
+        fx_turn(&p.f);
+        cr_expect_eq(engine_alerts_left_out(p.f.e), 2u, "two pools, not %u causes", engine_alerts_left_out(p.f.e));
+        p.f.now_ms++;
+    }
+    fx_ask(&p.f, OP_CANCEL, last - 1);
+    fx_ask(&p.f, OP_CANCEL, last - 2);
+    fx_turn(&p.f);
+    cr_expect(engine_next_timer_ms(p.f.e) <= p.f.now_ms, "there is room: at once");
+    fx_turn(&p.f);
+    cr_expect_eq(engine_alerts_left_out(p.f.e), 0u);
+    cr_expect_eq(strcmp(engine_alert(p.f.e, ALERTS_OPEN_MAX - 2)->subject, "warehouse"), 0);
+    cr_expect_eq(strcmp(engine_alert(p.f.e, ALERTS_OPEN_MAX - 1)->subject, "lake"), 0);
+    recover(&p);
+    fx_done(&p.f);
+}
+
 static struct plan *make_small(uint64_t seed)
 {
     (void)seed;
