@@ -34,10 +34,12 @@ void decide_restored(struct decision *d, const struct input *in);
 /* NULL, or why this agent shows that the store is an old copy. */
 const char *decide_seen(struct decision *d, const struct input *in);
 void decide_low(struct decision *d, bool low);
-/* decide_pools.c: what a plan says of a pool, when a backfill is made or begins. */
-void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool);
-/* The backfill is live no more, or is again: its pools have what the plans of live ones say. */
-void decide_pools_again(struct decision *d, const struct backfill *b);
+/* decide_pools.c: a pool of a plan that is not there yet; and what its plan says, as a backfill begins. */
+void decide_pool_new(struct decision *d, const struct plan_pool *pool);
+void decide_pools_begin(struct decision *d, const struct backfill *b);
+/* Pools of the backfills that are live no more, or are again, since it was decided last: they have what the plans of live ones say.
+ * O(live backfills and their pools), and nothing where none is. */
+void decide_pools_again(struct decision *d);
 void decide_pool_config(struct decision *d, const struct input *in);
 void decide_told(struct decision *d, const struct input *in);
 void decide_resumed(struct decision *d, const struct input *in);                 /* outage.c */
@@ -47,7 +49,7 @@ void decide_gates(struct decision *d);
 void decide_grants(struct decision *d);
 void decide_backfill_ends(struct decision *d);
 /* Whatever changes the state of a backfill.  by, reason: what halts it by itself, and why; else NOT_HALTED and "".  Where it ends or runs
- * again its pools are looked at. */
+ * again decide_pools_again() looks at its pools. */
 void decide_backfill_state(struct decision *d, const struct backfill *b, enum backfill_state state, enum halted_by by,
                            const char *reason);
 /* decide_timebox.c */

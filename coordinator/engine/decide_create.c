@@ -22,7 +22,7 @@ static const struct backfill *emit_created(struct decision *d, const struct inpu
 {
     for (size_t i = 0; i < plan->n_pools; i++)
         if (pool_find(d->e, plan->pools[i].name) == PLAN_NO_INDEX)
-            decide_pool_of_plan(d, &plan->pools[i]);
+            decide_pool_new(d, &plan->pools[i]);
     const struct op_request *c = &input_rare(in)->command;
     uint32_t id = d->e->next_backfill;
     struct record *r = record_begin(d, RECORD_BACKFILL_CREATED);

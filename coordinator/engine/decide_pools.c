@@ -203,45 +203,63 @@ static void take_smaller(struct decision *d, struct planned *least, const struct
     *least = (struct planned){.any = true, .slots = slots, .budget = budget};
 }
 
-/* What the plans of live backfills give the pool.  A queued one draws on nothing yet, and says nothing. */
-static struct planned of_live(struct decision *d, uint32_t pool)
+/* What the plans of live backfills give, by pool.  A queued one draws on nothing yet, and says nothing.  Output's arena. */
+static struct planned *plan_all(struct decision *d)
 {
-    struct planned least = {0};
-    for (size_t i = 0; i < d->e->live.n; i++) {
-        const struct backfill *b = backfill_find(d->e, d->e->live.at[i]);
+    const struct engine *e = d->e;
+    struct planned *planned = bf_arena_alloc(&d->out->arena, e->pools.n * sizeof *planned);
+    for (size_t i = 0; i < e->live.n; i++) {
+        const struct backfill *b = backfill_find(e, e->live.at[i]);
         for (size_t k = 0; b->started_us != 0 && k < b->plan->n_pools; k++)
-            if (b->pools[k] == pool)
-                take_smaller(d, &least, &b->plan->pools[k]);
+            take_smaller(d, &planned[b->pools[k]], &b->plan->pools[k]);
     }
-    return least;
+    return planned;
 }
 
-void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool)
+static void set_by_plan(struct decision *d, const struct plan_pool *pool, struct planned least)
 {
-    uint32_t i = pool_find(d->e, pool->name);
-    struct planned least = {0};
-    if (i != PLAN_NO_INDEX)
-        least = of_live(d, i);
     take_smaller(d, &least, pool);
     pool_set(d, pool->name, POOL_FROM_PLAN, least.slots, &least.budget, NULL);
 }
 
-void decide_pools_again(struct decision *d, const struct backfill *b)
+void decide_pool_new(struct decision *d, const struct plan_pool *pool)
 {
-    for (size_t k = 0; k < b->plan->n_pools; k++) {
-        const char *name = b->plan->pools[k].name;
-        uint32_t pool = pool_find(d->e, name);
-        struct planned least = of_live(d, pool);
-        if (!least.any || says(d->e, pool, POOL_FROM_PLAN, least.slots, &least.budget))
-            continue;
-        const char *before = pool_words(d, pool);
-        pool_set(d, name, POOL_FROM_PLAN, least.slots, &least.budget, NULL);
-        d->live->work_left = true;               /* the grants of this turn did not know */
-        audit_note(d, &(struct audit_note){.what = "pool set", .target = name, .backfill = b->id, .before = before,
-                                           .after = pool_words(d, pool),
-                                           .text = out_printf(d->out, "bf-%u %s: the smaller figure of each plan that is left holds", b->id,
-                                                              backfill_finished(b) ? "has ended" : "runs again")});
+    set_by_plan(d, pool, (struct planned){0});
+}
+
+void decide_pools_begin(struct decision *d, const struct backfill *b)
+{
+    decide_pools_again(d);                       /* what has ended is told as such */
+    struct planned *planned = plan_all(d);
+    for (size_t k = 0; k < b->plan->n_pools; k++)
+        set_by_plan(d, &b->plan->pools[k], planned[b->pools[k]]);
+}
+
+static void set_again(struct decision *d, const struct backfill *b, uint32_t pool, const struct planned *least)
+{
+    const char *name = d->e->pools.at[pool].name;
+    if (!least->any || says(d->e, pool, POOL_FROM_PLAN, least->slots, &least->budget))
+        return;
+    const char *before = pool_words(d, pool);
+    pool_set(d, name, POOL_FROM_PLAN, least->slots, &least->budget, NULL);
+    d->live->work_left = true;                   /* the grants of this turn did not know */
+    audit_note(d, &(struct audit_note){.what = "pool set", .target = name, .backfill = b->id, .before = before, .after = pool_words(d, pool),
+                                       .text = out_printf(d->out, "bf-%u %s: the smaller figure of each plan that is left holds", b->id,
+                                                          backfill_finished(b) ? "has ended" : "runs again")});
+}
+
+void decide_pools_again(struct decision *d)
+{
+    struct engine *e = d->live;
+    if (e->ended.n == 0)
+        return;
+    struct planned *planned = plan_all(d);
+    for (size_t i = 0; i < e->ended.n; i++) {
+        const struct backfill *b = backfill_find(e, e->ended.at[i]);
+        for (size_t k = 0; k < b->plan->n_pools; k++)
+            set_again(d, b, b->pools[k], &planned[b->pools[k]]);
     }
+    bf_vec_clear(&e->ended);
 }
 
 /* What the configuration says where there was something else. */

@@ -109,8 +109,7 @@ static void note_pools_kept(struct decision *d, const struct backfill *b)
 void decide_begin(struct decision *d, const struct backfill *b, struct reuse_counts *ret_reuse)
 {
     struct reuse_counts ignored;
-    for (size_t i = 0; i < b->plan->n_pools; i++)
-        decide_pool_of_plan(d, &b->plan->pools[i]);
+    decide_pools_begin(d, b);
     note_pools_kept(d, b);
     if (b->reprocess != OP_REPROCESS_ALL)
         take_over(d, b, ret_reuse ? ret_reuse : &ignored);

@@ -82,6 +82,7 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->waiting_pools);
     bf_vec_free(&e->reserved);
     bf_vec_free(&e->blocked_pools);
+    bf_vec_free(&e->ended);
     bf_vec_free(&e->attempts);
     bf_vec_free(&e->free_slots);
     bf_vec_free(&e->failures);
@@ -196,6 +197,7 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     seeds_drop(e);
     decide_ready_again(&d);
     decide_gates(&d);
+    decide_pools_again(&d);
     decide_throttles(&d);
     timebox_decide(&d);
     windows_decide(&d);
@@ -208,6 +210,7 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     decide_limits(&d, false);
     breakers_note_holding(e);
     decide_backfill_ends(&d);
+    decide_pools_again(&d);
     decide_queue(&d);
     decide_throttles(&d);
     decide_breakers(&d);                         /* other settings hold for some where a backfill has ended */

@@ -225,7 +225,7 @@ void decide_backfill_state(struct decision *d, const struct backfill *b, enum ba
     rare->reason = reason;
     record_emit(d, r);
     if (backfill_finished(b) != was_over && b->started_us != 0)
-        decide_pools_again(d, b);
+        bf_vec_push(&d->live->ended, b->id);
 }
 
 void decide_backfill_ends(struct decision *d)

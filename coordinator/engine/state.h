@@ -167,7 +167,7 @@ struct engine {
     BF_VEC_TYPE(struct fit) fits;
     uint64_t n_ready;
     BF_VEC_TYPE(uint32_t) waiting_pools, reserved;   /* that somebody waits for; that are kept for somebody (reserve.c) */
-    BF_VEC_TYPE(uint32_t) blocked_pools;         /* of this turn */
+    BF_VEC_TYPE(uint32_t) blocked_pools, ended;  /* of this turn; backfills that are live no more, or again (decide_pools.c) */
     struct opening opening;                      /* of the grants of one turn */
     uint32_t granted_class;                      /* of this turn, without a pool: as in struct pool */
     uint32_t began_class;                        /* the same, of classes that are not raised */

@@ -406,8 +406,8 @@ Test(engine_pools, the_smaller_figure_of_a_plan_goes_with_its_backfill)
     cr_expect_eq(fx_state(&f, 1, 0, 2), INSTANCE_ASSIGNED);
     struct op_request again = fx_request(&f, OP_RETRY, 2);
     cr_assert_eq(fx_command(&f, &again)->rc, BF_OK);
-    expect_pool(&f, 2);
     fx_turn(&f);
+    expect_pool(&f, 2);
     fx_recovers_both(&f);
     fx_done(&f);
 }
@@ -424,8 +424,60 @@ Test(engine_pools, the_smaller_figure_of_a_plan_goes_when_its_backfill_is_cancel
     expect_pool(&f, 2);
     struct op_request cancel = fx_request(&f, OP_CANCEL, 2);
     cr_assert_eq(fx_command(&f, &cancel)->rc, BF_OK);
-    expect_pool(&f, 6);
     fx_turn(&f);
+    expect_pool(&f, 6);
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
+/* The trail's only word on the pool, about this backfill. */
+static void expect_told_of(const struct fx *f, const char *text)
+{
+    size_t n = 0;
+    const struct record *r;
+    for (size_t i = 0; (r = fx_record(f, RECORD_AUDIT, i)) != NULL; i++)
+        if (strcmp(record_rare(r)->what, "pool set") == 0) {
+            n++;
+            cr_expect_str_eq(record_rare(r)->text, text);
+        }
+    cr_expect_eq(n, 1u, "%zu", n);
+}
+
+/* Each holds what the one before it leaves. */
+Test(engine_pools, many_ends_of_a_turn_set_a_pool_once)
+{
+    struct fx f;
+    start(&f, sized, 6);
+    for (uint32_t id = 2; id <= 5; id++)
+        cr_assert_eq(fx_create(&f, sized, id), id);
+    fx_turn(&f);
+    expect_pool(&f, 2);
+    for (uint32_t id = 2; id <= 5; id++) {
+        fx_ask(&f, OP_CANCEL, id);
+        cr_expect_eq(fx_count_records(&f, RECORD_POOL_SET), 0u, "the turn has not ended");
+    }
+    fx_turn(&f);
+    expect_pool(&f, 6);
+    cr_expect_eq(fx_count_records(&f, RECORD_POOL_SET), 1u);
+    expect_told_of(&f, "bf-2 has ended: the smaller figure of each plan that is left holds");
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
+/* The one that begins finds what is left of those that ended before it. */
+Test(engine_pools, an_end_and_a_begin_of_a_turn_are_told_apart)
+{
+    struct fx f;
+    start(&f, sized, 6);
+    cr_assert_eq(fx_create(&f, sized, 2), 2u);
+    fx_turn(&f);
+    expect_pool(&f, 2);
+    fx_ask(&f, OP_CANCEL, 2);
+    cr_assert_eq(fx_create(&f, sized, 4), 3u);
+    cr_expect_eq(fx_count_records(&f, RECORD_POOL_SET), 2u);
+    expect_told_of(&f, "bf-2 has ended: the smaller figure of each plan that is left holds");
+    fx_turn(&f);
+    expect_pool(&f, 4);
     fx_recovers_both(&f);
     fx_done(&f);
 }
