@@ -124,8 +124,8 @@ static bool does_more_than_ask(const struct engine *e, const struct demand *d)
 static bool pool_holds(const struct engine *e, const char *name)
 {
     uint32_t pool = pool_find(e, name);
-    size_t alone = pool == PLAN_NO_INDEX ? 0 : e->pools.at[pool].waiting.n, all = pool == PLAN_NO_INDEX ? 0 : alone + e->waiting.n;
-    for (size_t i = 0; i < all; i++) {
+    size_t alone = e->pools.at[pool].waiting.n;
+    for (size_t i = 0; i < alone + e->waiting.n; i++) {
         const struct demand *d = &e->demands.at[i < alone ? e->pools.at[pool].waiting.at[i] : e->waiting.at[i - alone]];
         if (alert_lack(e, &e->draws.at[d->needs.draw], pool) && does_more_than_ask(e, d))
             return true;

@@ -310,7 +310,8 @@ static bool fits(const struct engine *e, const struct alert_fact *a)
     bool of_backfill = of_step || a->kind == ALERT_HALTED || a->kind == ALERT_ENDED || a->kind == ALERT_DEADLINE ||
                        a->kind == ALERT_NO_AGENT || a->kind == ALERT_OVERTIME;
     return a->kind != 0 && a->state != 0 && a->severity != 0 && (!of_backfill || b) && (!of_step || a->step < b->plan->n_steps) &&
-           (a->kind != ALERT_AGENT_LOST || agent_find(e, a->agent));
+           (a->kind != ALERT_AGENT_LOST || agent_find(e, a->agent)) &&
+           (a->kind != ALERT_POOL || pool_find(e, a->subject) != PLAN_NO_INDEX);
 }
 
 enum bf_rc apply_alert(struct engine *e, const struct record *r, struct bf_error *err)

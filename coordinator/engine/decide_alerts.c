@@ -302,6 +302,19 @@ static void mark_stuck(struct engine *e, const struct demand *demand, bool no_ag
             e->pools.at[draw->items[i].pool].stuck = e->mark;
 }
 
+/* Those that have an alert are marked no more; one that was not marked is over. */
+static void unmark_told(struct engine *e)
+{
+    for (size_t i = 0; i < e->alerts.at.n; i++) {
+        const struct alert_fact *a = &e->alerts.at.at[i];
+        if ((a->kind != ALERT_NO_AGENT && a->kind != ALERT_POOL) || a->state == ALERT_RESOLVED)
+            continue;
+        uint64_t *stuck = a->kind == ALERT_POOL ? &e->pools.at[pool_find(e, a->subject)].stuck : &backfill_find(e, a->backfill)->stuck;
+        e->alerts.look |= *stuck != e->mark;
+        *stuck = 0;
+    }
+}
+
 /* Marked by demands, which stand in no order, and raised in that of what is marked: each once, however much waits for it. */
 static void raise_about_stuck(struct decision *d)
 {
@@ -330,7 +343,6 @@ static void look_for_stuck(struct decision *d)
     bool lack = false, any = false;
     uint32_t last = UINT32_MAX;                  /* the draw of the one before: most take the same */
     e->mark++;
-    e->alerts.stuck_out = 0;
     for (size_t i = 0; i < e->demands.n && e->n_ready > 0; i++) {
         const struct demand *demand = &e->demands.at[i];
         if (demand->lanes.n == 0)
@@ -343,12 +355,10 @@ static void look_for_stuck(struct decision *d)
             mark_stuck(e, demand, no_agent, lack);
         any |= no_agent || lack;
     }
+    unmark_told(e);
+    e->alerts.stuck_out = 0;
     if (any)
         raise_about_stuck(d);
-    for (size_t i = 0; i < e->alerts.at.n; i++) {
-        const struct alert_fact *a = &e->alerts.at.at[i];
-        e->alerts.look |= (a->kind == ALERT_NO_AGENT || a->kind == ALERT_POOL) && a->state != ALERT_RESOLVED && !alert_holds(e, a);
-    }
 }
 
 void decide_alerts(struct decision *d)
