@@ -67,21 +67,12 @@ bool engine_backfill_draws_on(const struct engine *e, uint32_t backfill, size_t 
            is_among(b->drawn.datasets, p->n_datasets, number) || is_among(b->drawn.steps, p->n_steps, number);
 }
 
-static uint64_t may_still_be_granted(const struct lane *l)
-{
-    uint64_t n = 0;
-    for (size_t j = 0; j < l->ready.n; j++) {
-        const struct instance *in = &l->backfill->instances[(uint32_t)l->ready.at[j].b];
-        n += in->state == INSTANCE_READY && !(in->flags & (FLAG_HELD | FLAG_NEAR));
-    }
-    return n;
-}
-
 static uint64_t ready_of(const struct engine *e, const struct demand *d)
 {
     uint64_t n = 0;
     for (size_t k = 0; k < d->lanes.n; k++)
-        n += may_still_be_granted(&e->lanes.at[d->lanes.at[k]]);
+        for (size_t c = 0; c < SHARE_CLASSES; c++)
+            n += e->lanes.at[d->lanes.at[k]].n_of[c];
     return n;
 }
 
@@ -98,7 +89,7 @@ static void count_held(const struct engine *e, size_t only, uint64_t *ret)
 {
     for (size_t i = 0; e->breakers.not_closed.n > 0 && i < e->demands.n; i++) {
         const struct demand *d = &e->demands.at[i];
-        if (d->lanes.n == 0)                     /* and so nothing of it can be forgotten */
+        if (d->lanes.n == 0)
             continue;
         const struct guard *g = &e->breakers.guards.at[d->needs.guard];
         if (!waits(e, g, only))
@@ -110,20 +101,21 @@ static void count_held(const struct engine *e, size_t only, uint64_t *ret)
     }
 }
 
-/* What any agent may take waits for no other agent's breaker. */
+/* What any agent may take waits for no other agent's breaker.  Each set of labels is looked for among agents once, however many demands
+ * have it. */
 static void count_held_by_agents(const struct engine *e, size_t only, uint64_t *ret)
 {
-    for (size_t i = 0; e->breakers.not_closed.n > 0 && i < e->demands.n; i++) {
-        const struct demand *d = &e->demands.at[i];
-        if (d->lanes.n == 0 || e->fits.at[d->needs.fit].agents.n > 0)
-            continue;
-        uint64_t n = ready_of(e, d);
-        for (size_t k = 0; n > 0 && k < e->agents.n; k++) {
+    if (e->breakers.not_closed.n == 0)
+        return;
+    BF_AUTO_FREE uint64_t *ready = bf_xcalloc(e->fits.n, sizeof *ready);
+    for (size_t i = 0; i < e->demands.n; i++)
+        ready[e->demands.at[i].needs.fit] += ready_of(e, &e->demands.at[i]);
+    for (size_t f = 0; f < e->fits.n; f++)
+        for (size_t k = 0; ready[f] > 0 && e->fits.at[f].agents.n == 0 && k < e->agents.n; k++) {
             const struct agent *a = &e->agents.at[k];
-            if ((only == NO_BREAKER || a->breaker == only) && breaker_keeps_agent(e, &e->fits.at[d->needs.fit], a))
-                ret[a->breaker] += n;
+            if ((only == NO_BREAKER || a->breaker == only) && breaker_keeps_agent(e, &e->fits.at[f], a))
+                ret[a->breaker] += ready[f];
         }
-    }
 }
 
 void engine_breakers_hold(const struct engine *e, uint64_t *ret)

@@ -30,7 +30,7 @@ size_t engine_held_breaker(const struct engine *e, size_t i);
 bool engine_backfill_draws_on(const struct engine *e, uint32_t backfill, size_t number);
 /* Of each the ready instances that wait for it, whatever else they wait for; of an agent's: those that no other agent may be given.  ret
  * has engine_n_breakers().
- * O(what is ready), and nothing where all let attempts through. */
+ * O(lanes that have something ready), of agents O(sets of labels that none may take * agents); nothing where all let attempts through. */
 void engine_breakers_hold(const struct engine *e, uint64_t *ret);
 uint64_t engine_breaker_holds(const struct engine *e, size_t i);             /* of one */
 

@@ -28,13 +28,14 @@ Test(views_breakers, what_only_a_quarantined_agent_could_run_waits_for_it)
 {
     struct world *w = world_new();
     create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-05}\nsteps:\n"
-              "  here: {run: [echo], agents: {labels: {zone: near}}}\n  far: {run: [echo], agents: {labels: {zone: far}}}\n");
+              "  here: {run: [echo], agents: {labels: {zone: near}}}\n  beside: {run: [echo], agents: {labels: {zone: near}}}\n"
+              "  far: {run: [echo], agents: {labels: {zone: far}}}\n");
     hello(w, 2);
     run(w);
     cr_assert_eq(w->n_held, 2u);
     expect_holds(w, 0);
     move_agents(w, OP_BREAKER_OPEN);
-    expect_holds(w, 3);
+    expect_holds(w, 8);
     struct agent_label near[] = {{"zone", "near"}};
     struct agent_msg m = {.kind = AGENT_HELLO, .incarnation = 7, .nonce = 1, .text = ""};
     const uint8_t other_key[32] = {77};
