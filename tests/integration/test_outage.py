@@ -64,11 +64,7 @@ class OutageTest(unittest.TestCase):
         again = self.cluster.json("backfill", "get", self.backfill)["timebox"]["ends_at"]
         self.assertEqual(ends_at[:19], again[:19], "a moment is told as the same after a restart")
         wait_until("the cancel", lambda: self.cluster.state(self.backfill) == "cancelled", timeout=LATE_S)
-        self.cluster.stop()
-        store = os.path.join(self.folder, "c", "store")
-        done = self.cluster.ctl("replay", store, "--verify", check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(self.cluster.fsck().returncode, 0)
+        self.cluster.stop_and_verify()
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class PriorityTest(unittest.TestCase):
         self.assertEqual(self.annotations("late")["priority"], "high")
         self.assertEqual(self.let_one_end(2), "late 2024-01-01")
         self.finish()
-        self.assertEqual(self.cluster.fsck().returncode, 0)
+        self.cluster.stop_and_verify()
 
     def test_refusals(self):
         for words, says in ((("high", "alte"), "did you mean `late`?"), (("high", "tag:fin"), "no step has the tag `fin`"),

@@ -176,11 +176,7 @@ class LiveTest(unittest.TestCase):
         self.set_clock("2024-06-06 00:00")
         self.assertEqual(self.cluster.ctl("wait", self.backfill).returncode, 0)
         self.assertEqual(len(self.order()), 8)
-        self.cluster.stop()
-        store = os.path.join(self.folder, "c", "store")
-        done = self.cluster.ctl("replay", store, "--verify", check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(self.cluster.fsck().returncode, 0)
+        self.cluster.stop_and_verify()
 
 
 if __name__ == "__main__":

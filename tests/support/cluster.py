@@ -150,6 +150,13 @@ class Cluster:
     def fsck(self):
         return self.ctl("fsck", os.path.join(self.dir, "store"), check=False)
 
+    def stop_and_verify(self):
+        """The store that it leaves is clean, and all that was decided is decided again."""
+        self.stop()
+        for command, *options in (["fsck"], ["replay", "--verify"]):
+            done = self.ctl(command, os.path.join(self.dir, "store"), *options, check=False)
+            assert done.returncode == 0, f"bfctl {command}: exit {done.returncode}: {done.stdout}{done.stderr}"
+
 
 def finish(result):
     """Print a result as JSON, last line, and exit 0 when nothing failed."""
