@@ -259,7 +259,6 @@ static bool any_fenced(const struct engine *e, uint32_t agent)
 bool alert_holds(const struct engine *e, const struct alert_fact *a)
 {
     const struct backfill *b = backfill_find(e, a->backfill);
-    uint32_t n, index;
     switch (a->kind) {
     case ALERT_STEP: return alert_concerns(e, b) && alert_group_of(e, a);
     case ALERT_HALTED: return b->halted != NULL;
@@ -273,7 +272,7 @@ bool alert_holds(const struct engine *e, const struct alert_fact *a)
     case ALERT_STORE_OLD: return e->outdated_token != 0;
     case ALERT_BREAKER: return alert_breaker(breaker_named(e, a->subject));
     case ALERT_STRAGGLER:
-    case ALERT_TIMEBOX: return alert_concerns(e, b) && late_any(e, a->kind, a->backfill, a->step, &n, &index);
+    case ALERT_TIMEBOX: return alert_concerns(e, b) && late_has(e, a->kind, a->backfill, a->step);
     }
     return false;
 }

@@ -77,7 +77,7 @@ struct alert_book {
     struct bf_map member_of;                     /* instance_key -> group << 1 | failed for good */
     bool look, all;                              /* in this turn: at the alerts; at all that may raise one */
     uint32_t left_out;                           /* causes without an alert, because there are too many; but… */
-    uint32_t stuck_out;                          /* …those that are looked at in every turn are counted in each anew */
+    uint32_t looked_out, stuck_out;              /* …those of each look, and of each turn, are counted in it anew */
     int64_t due_ms, due_us;                      /* engine and wall time at which one fires or is raised */
 };
 
@@ -110,7 +110,7 @@ bool alert_concerns(const struct engine *e, const struct backfill *b);
 enum alert_severity alert_severity_of(const struct engine *e, const struct alert_fact *a);
 /* Engine time and wall time at which a pending one fires, whichever comes first. */
 void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t *ret_ms, int64_t *ret_us);
-/* Whether what it is about is still so. */
+/* Whether what it is about is still so; of late attempts, as they were gathered (late.h). */
 bool alert_holds(const struct engine *e, const struct alert_fact *a);
 /* It opened by itself, is not closed again, and something live draws on it; an agent's: and the agent is here.  NULL: no. */
 bool alert_breaker(const struct breaker *b);

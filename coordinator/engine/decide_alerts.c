@@ -192,18 +192,24 @@ static void raise_about_breakers(struct decision *d)
  * the plan does at the limit. */
 static void raise_about_late(struct decision *d)
 {
-    const struct engine *e = d->e;
+    struct engine *e = d->live;
     int64_t now_ms = judged_ms(e, d->now_ms);
+    late_gather(e, now_ms);
+    for (size_t i = 0; i < e->alerts.at.n; i++) {
+        const struct alert_fact *a = &e->alerts.at.at[i];
+        if ((a->kind == ALERT_STRAGGLER || a->kind == ALERT_TIMEBOX) && a->state != ALERT_RESOLVED)
+            (void)late_take(e, a->kind, a->backfill, a->step);       /* it is told */
+    }
     for (size_t i = 0; i < e->late_now.n; i++) {
-        const struct attempt *at = attempt_find(e, e->late_now.at[i]);
+        const struct attempt *at = &e->attempts.at[e->late_now.at[i]];
         const struct backfill *b = backfill_find(e, at->backfill);
         struct alert_fact slow = cause_of(ALERT_STRAGGLER, b->id), past = cause_of(ALERT_TIMEBOX, b->id);
         slow.step = past.step = at->step;
         if (!alert_concerns(e, b))
             continue;
-        if (late_straggles(at, now_ms))
+        if (late_is(e, at, ALERT_STRAGGLER, now_ms) && late_take(e, ALERT_STRAGGLER, at->backfill, at->step))
             raise(d, &slow);
-        if (late_past_limit(e, at, now_ms) && !alert_like(e, &past) && raise(d, &past))
+        if (late_is(e, at, ALERT_TIMEBOX, now_ms) && late_take(e, ALERT_TIMEBOX, at->backfill, at->step) && raise(d, &past))
             tell_limit(d, b, at);
     }
 }
@@ -253,6 +259,14 @@ static bool settle_all(struct decision *d)
 
 /* ---- the look of a turn ---- */
 
+/* What was left out since there were so many is counted where it is looked at again. */
+static uint32_t count_apart(struct alert_book *k, uint32_t before)
+{
+    uint32_t n = k->left_out - before;
+    k->left_out = before;
+    return n;
+}
+
 static void look(struct decision *d)
 {
     const struct engine *e = d->e;
@@ -262,12 +276,14 @@ static void look(struct decision *d)
     raise_groups(d);
     if (k->all)
         raise_about_backfills(d);
+    uint32_t before = k->left_out;
     raise_about_store(d);
     raise_about_breakers(d);
     raise_about_late(d);
     for (size_t i = 0; i < e->live.n; i++)
         look_at_deadlines(d, backfill_find(e, e->live.at[i]), &next_us);
-    bool room = settle_all(d) && k->left_out > 0;
+    k->looked_out = count_apart(k, before);
+    bool room = settle_all(d) && k->left_out + k->looked_out > 0;
     k->all = room;                               /* those that found none are looked at again, in this turn */
     k->look = false;
     for (size_t i = 0; i < k->at.n; i++) {
@@ -320,7 +336,7 @@ static void raise_about_stuck(struct decision *d)
 {
     const struct engine *e = d->e;
     struct alert_book *k = &d->live->alerts;
-    uint32_t others = k->left_out;
+    uint32_t before = k->left_out;
     for (size_t i = 0; i < e->live.n; i++) {
         struct alert_fact a = cause_of(ALERT_NO_AGENT, e->live.at[i]);
         if (backfill_find(e, a.backfill)->stuck == e->mark)
@@ -332,8 +348,7 @@ static void raise_about_stuck(struct decision *d)
         if (e->pools.at[i].stuck == e->mark)
             raise(d, &a);
     }
-    k->stuck_out = k->left_out - others;
-    k->left_out = others;
+    k->stuck_out = count_apart(k, before);
 }
 
 /* In every turn: it hangs on lanes, agents and pools alike. */

@@ -77,6 +77,7 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->live);
     heap_done(&e->late);
     bf_vec_free(&e->late_now);
+    bf_map_free(&e->late_steps);
     bf_vec_free(&e->agents);
     pools_done(e);
     bf_vec_free(&e->waiting_pools);

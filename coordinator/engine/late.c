@@ -72,7 +72,7 @@ void late_closed(struct engine *e, const struct attempt *a)
 {
     size_t n = 0;
     for (size_t i = 0; a->listed_late && i < e->late_now.n; i++)
-        if (e->late_now.at[i] != a->ref.attempt)
+        if (e->late_now.at[i] != a - e->attempts.at)
             e->late_now.at[n++] = e->late_now.at[i];
     if (!a->listed_late)
         return;
@@ -113,7 +113,7 @@ void late_look(struct engine *e, int64_t now_ms)
         if (after_ms != INT64_MAX)
             heap_push(&e->late, (uint64_t)after_ms, item.b);
         if (!a->listed_late)
-            bf_vec_push(&e->late_now, item.b);
+            bf_vec_push(&e->late_now, (uint32_t)(a - e->attempts.at));
         a->listed_late = true;
     }
 }
@@ -123,14 +123,57 @@ int64_t late_due_ms(const struct engine *e)
     return e->late.n > 0 ? judged_at_ms(e, (int64_t)e->late.at[0].a) : INT64_MAX;
 }
 
+bool late_is(const struct engine *e, const struct attempt *a, enum alert_kind kind, int64_t now_ms)
+{
+    return kind == ALERT_STRAGGLER ? late_straggles(a, now_ms) : late_past_limit(e, a, now_ms);
+}
+
+/* Bits of late_steps: some straggle, some are past their limit; and the same two again, when they were taken. */
+enum { STRAGGLE = 1, PAST = 2, TAKEN = 2 };
+
+static uint64_t kind_of(enum alert_kind kind) { return kind == ALERT_STRAGGLER ? STRAGGLE : PAST; }
+
+static uint64_t bits_of(const struct engine *e, uint32_t backfill, uint32_t step)
+{
+    uint64_t bits = 0;
+    (void)bf_map_get(&e->late_steps, (uint64_t)backfill << 32 | step, &bits);
+    return bits;
+}
+
+void late_gather(struct engine *e, int64_t now_ms)
+{
+    bf_map_free(&e->late_steps);
+    for (size_t i = 0; i < e->late_now.n; i++) {
+        const struct attempt *a = &e->attempts.at[e->late_now.at[i]];
+        uint64_t before = bits_of(e, a->backfill, a->step), bits = before;
+        bits |= late_straggles(a, now_ms) ? STRAGGLE : 0;
+        bits |= late_past_limit(e, a, now_ms) ? PAST : 0;
+        if (bits != before)
+            bf_map_put(&e->late_steps, (uint64_t)a->backfill << 32 | a->step, bits);
+    }
+}
+
+bool late_has(const struct engine *e, enum alert_kind kind, uint32_t backfill, uint32_t step)
+{
+    return bits_of(e, backfill, step) & kind_of(kind);
+}
+
+bool late_take(struct engine *e, enum alert_kind kind, uint32_t backfill, uint32_t step)
+{
+    uint64_t bits = bits_of(e, backfill, step), taken = kind_of(kind) << TAKEN;
+    if (!(bits & kind_of(kind)) || (bits & taken))
+        return false;
+    bf_map_put(&e->late_steps, (uint64_t)backfill << 32 | step, bits | taken);
+    return true;
+}
+
 bool late_any(const struct engine *e, enum alert_kind kind, uint32_t backfill, uint32_t step, uint32_t *ret_n, uint32_t *ret_index)
 {
     uint32_t n = 0;
     int64_t now_ms = judged_ms(e, e->now_ms);
     for (size_t i = 0; i < e->late_now.n; i++) {
-        const struct attempt *a = attempt_find(e, e->late_now.at[i]);
-        bool is = kind == ALERT_STRAGGLER ? late_straggles(a, now_ms) : late_past_limit(e, a, now_ms);
-        if (a->backfill != backfill || a->step != step || !is)
+        const struct attempt *a = &e->attempts.at[e->late_now.at[i]];
+        if (a->backfill != backfill || a->step != step || !late_is(e, a, kind, now_ms))
             continue;
         *ret_index = n == 0 ? a->index : *ret_index;
         n++;
@@ -153,7 +196,7 @@ const char *late_broken(const struct engine *e)
     for (uint32_t slot = e->first_attempt; slot != NO_SLOT; slot = e->attempts.at[slot].next)
         n += e->attempts.at[slot].listed_late;
     for (size_t i = 0; i < e->late_now.n; i++)
-        if (!attempt_find(e, e->late_now.at[i]) || !attempt_find(e, e->late_now.at[i])->listed_late)
+        if (!e->attempts.at[e->late_now.at[i]].listed_late)
             return "an attempt that has ended, or is in time, is listed as late";
     return n == e->late_now.n ? NULL : "attempts that are late are miscounted";
 }

@@ -202,7 +202,7 @@ void decide_reruns(struct decision *d)
 {
     struct engine *e = d->live;                  /* when it is to look again is volatile */
     for (size_t i = 0; i < e->late_now.n && i < LOOKED_AT_MAX; i++) {
-        const struct attempt *a = attempt_find(e, e->late_now.at[i]);
+        const struct attempt *a = &e->attempts.at[e->late_now.at[i]];
         int64_t look_ms = INT64_MAX;
         if (bar_of(e, a, &look_ms) == RERUN_BAR_NONE)
             ask(d, a);

@@ -143,7 +143,7 @@ struct engine {
     uint64_t session_ends[SESSION_END_MAX + 1];  /* attempts that ended while this engine lived; no state */
     uint32_t first_ahead, last_ahead;            /* derived: slots of those that wait at their agents */
     struct heap late;                            /* derived: (engine time, open attempt): late.c */
-    BF_VEC_TYPE(uint64_t) late_now;              /* derived: open attempts that are late */
+    BF_VEC_TYPE(uint32_t) late_now; struct bf_map late_steps;        /* derived: slots of attempts that are late; steps of them (late.c) */
     BF_VEC_TYPE(struct failure) failures;
     struct bf_map failure_of;                    /* instance_key -> index */
     BF_VEC_TYPE(struct look) looks;

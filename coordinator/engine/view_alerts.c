@@ -24,7 +24,7 @@ const struct alert_fact *engine_find_alert(const struct engine *e, uint32_t id)
 
 uint32_t engine_alerts_left_out(const struct engine *e)
 {
-    return e->alerts.left_out + e->alerts.stuck_out;
+    return e->alerts.left_out + e->alerts.looked_out + e->alerts.stuck_out;
 }
 
 bool engine_step_left(const struct engine *e, uint32_t backfill, uint32_t step, struct step_left *ret)

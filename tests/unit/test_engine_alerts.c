@@ -641,6 +641,32 @@ Test(engine_alerts, a_cause_without_room_is_counted_once_however_much_waits_and_
     fx_done(&p.f);
 }
 
+Test(engine_alerts, a_step_without_room_is_counted_once_however_many_of_its_attempts_are_late)
+{
+    struct play p;
+    begin(&p, named("all of a step take an hour"));
+    for (uint32_t i = 0; i < ALERTS_OPEN_MAX; i++)
+        cr_assert_neq(fx_create(&p.f, make_for_nobody, 1), 0u);
+    fx_turn(&p.f);
+    for (int64_t s = 0; s < 600; s++) {
+        p.ms += TICK_MS;
+        p.f.now_ms += TICK_MS;
+        end_attempts(&p);
+        fx_turn(&p.f);
+    }
+    cr_assert_neq(engine_next_attempt(p.f.e, 0), 0u, "they run on");
+    cr_expect_eq(engine_alerts_left_out(p.f.e), 1u, "one step, not %u", engine_alerts_left_out(p.f.e));
+    for (uint32_t id = 2; id < 4; id++) {
+        fx_ask(&p.f, OP_CANCEL, id);
+        fx_turn(&p.f);
+    }
+    fx_turn(&p.f);
+    cr_expect_eq(engine_alerts_left_out(p.f.e), 0u);
+    cr_expect_eq(engine_alert(p.f.e, engine_n_alerts(p.f.e) - 1)->kind, ALERT_STRAGGLER);
+    recover(&p);
+    fx_done(&p.f);
+}
+
 static struct plan *make_small(uint64_t seed)
 {
     (void)seed;
