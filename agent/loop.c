@@ -1,8 +1,7 @@
 /* See loop.h.
  *
  * A turn: wait; hear the sockets, the processes, the signals and the time; step the core for each, and carry out its actions.  A step of
- * the core ends the life of the actions before it, so what an action brings about at once (a spawn that succeeded or failed) is kept in
- * `later` and told to the core when its actions are done.
+ * the core ends the life of the actions before it, so nothing that an action brings about is told while they are carried out.
  *
  * The guardian is watched too.  Once it is dead nobody else would kill the steps when the lease ends, so the agent kills them now,
  * within K, and exits without a word to the coordinator: the next life says what is known (guardian.c tells what remains open). */
@@ -41,10 +40,9 @@
 #define BYE_LINGER_MS 500
 #define OWN_FILES 48                         /* sockets, their threads' ends */
 #define FILES_PER_CHILD 6                    /* of a step or a probe: pipes and their other ends while spawning, pidfd, input */
+#define SPAWNERS_MAX 4
 #define STARTED_PAUSE_MS 20                  /* nobody sees a step run for less */
 #define FENCE_DEFAULT_MS 2000                /* K before WELCOME told it */
-
-struct later { struct attempt_ref ref; struct verdict *failed; };      /* NULL: it runs */
 
 struct loop {
     const struct agent_setup *setup;
@@ -63,7 +61,6 @@ struct loop {
     struct source guardian;                  /* its pidfd */
     struct source own;                       /* for descriptors that need no more than a look */
     int64_t armed_ms;
-    BF_VEC_TYPE(struct later) later;
     int64_t leave_at_ms;                     /* INT64_MAX: not leaving */
     int64_t fence_ms;                        /* K */
     uint64_t cpu_milli, memory_bytes;        /* capacity */
@@ -81,24 +78,11 @@ static void set_deadline(struct loop *l, int64_t deadline_ms)
         (void)!write(l->page->wake_fd, &one, sizeof one);
 }
 
-static void start_attempt(struct loop *l, const struct assignment *a)
-{
-    struct verdict *failed = bf_xmalloc(sizeof *failed);
-    bool runs = runner_start(l->runner, a, failed);
-    if (!runs)
-        bf_warn("spawn_failed", "attempt=%" PRIu64 " step=%s text=%s", a->ref.attempt, bf_log_quote(a->step), bf_log_quote(failed->text));
-    else
-        bf_debug("started", "attempt=%" PRIu64 " step=%s partition=%s", a->ref.attempt, bf_log_quote(a->step), bf_log_quote(a->partition));
-    if (runs)
-        free(BF_TAKE(failed));
-    bf_vec_push(&l->later, (struct later){a->ref, failed});
-}
-
 static void carry_out(struct loop *l, const struct core_action *a)
 {
     switch (a->kind) {
     case ACTION_SEND: session_send(l->session, a->msg); return;
-    case ACTION_SPAWN: start_attempt(l, a->assignment); return;
+    case ACTION_SPAWN: runner_start(l->runner, a->assignment); return;
     case ACTION_TERM: runner_term(l->runner, a->ref); return;
     case ACTION_KILL: runner_kill(l->runner, a->ref); return;
     case ACTION_DEADLINE: set_deadline(l, a->deadline_ms); return;
@@ -109,7 +93,7 @@ static void carry_out(struct loop *l, const struct core_action *a)
     }
 }
 
-static void step_core(struct loop *l, const struct core_event *ev)
+static void tell_core(struct loop *l, const struct core_event *ev)
 {
     struct core_actions *actions;
     core_step(l->core, ev, bf_boottime_ms(), &actions);
@@ -117,18 +101,16 @@ static void step_core(struct loop *l, const struct core_event *ev)
         carry_out(l, &actions->at[i]);
 }
 
-static void tell_core(struct loop *l, const struct core_event *ev)
+static void on_started(void *arg, struct attempt_ref ref)
 {
-    step_core(l, ev);
-    for (size_t i = 0; i < l->later.n; i++) {            /* grows meanwhile */
-        struct later next = l->later.at[i];
-        struct core_event told = {.kind = next.failed ? CORE_ENDED : CORE_SPAWNED, .ref = next.ref, .at_us = bf_realtime_us()};
-        if (next.failed)
-            told.outcome = &next.failed->outcome;
-        step_core(l, &told);
-        free(next.failed);
-    }
-    bf_vec_clear(&l->later);
+    bf_debug("started", "attempt=%" PRIu64, ref.attempt);
+    tell_core(arg, &(struct core_event){.kind = CORE_SPAWNED, .ref = ref, .at_us = bf_realtime_us()});
+}
+
+static void on_failed(void *arg, const struct assignment *a, const struct outcome *why)
+{
+    bf_warn("spawn_failed", "attempt=%" PRIu64 " step=%s text=%s", a->ref.attempt, bf_log_quote(a->step), bf_log_quote(why->text));
+    tell_core(arg, &(struct core_event){.kind = CORE_ENDED, .ref = a->ref, .outcome = why, .at_us = bf_realtime_us()});
 }
 
 static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *outcome, const char *note, int64_t at_us)
@@ -394,6 +376,13 @@ static void tell_limits(const struct loop *l, uint32_t bits)
             enforced.len ? bf_buf_cstr(&enforced) : "-", measured.len ? bf_buf_cstr(&measured) : "-", l->cpu_milli, l->memory_bytes);
 }
 
+/* One for each processor that it may use, as long as the kernel's own locks do not make them wait for each other. */
+static size_t n_spawners(const struct loop *l)
+{
+    uint64_t n = l->cpu_milli / 1000;
+    return n < 1 ? 1 : n > SPAWNERS_MAX ? SPAWNERS_MAX : (size_t)n;
+}
+
 static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char **ret_work, char **ret_results, struct bf_error *err)
 {
     const struct agent_config *c = l->setup->config;
@@ -427,7 +416,8 @@ static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char 
     const struct runner_setup setup = {
         .config = c, .cgroups = cgroups, .logs = l->logs, .page = l->page, .own_env = l->setup->own_env, .work_dir = *ret_work,
         .result_dir = *ret_results, .epoll_fd = l->epoll_fd, .nofile_soft = soft, .cpu_milli = l->cpu_milli,
-        .memory_bytes = l->memory_bytes, .closing = on_closing, .ended = on_ended, .arg = l};
+        .memory_bytes = l->memory_bytes, .n_spawners = n_spawners(l), .started = on_started, .failed = on_failed, .closing = on_closing,
+        .ended = on_ended, .arg = l};
     l->runner = runner_new(&setup);
     const struct prober_setup probes = {
         .config = c, .cgroups = cgroups, .page = l->page, .own_env = l->setup->own_env, .work_dir = *ret_work, .epoll_fd = l->epoll_fd,
@@ -481,7 +471,6 @@ static void close_loop(struct loop *l)
     logship_free(l->logs);
     core_free(l->core);
     free(l->labels);
-    bf_vec_free(&l->later);
     bf_close_cleanup(&l->epoll_fd);
     bf_close_cleanup(&l->signal_fd);
     bf_close_cleanup(&l->timer_fd);

@@ -1,8 +1,9 @@
 /* See runner.h.
  *
- *     ALIVE (leader runs) -> SWEEPING (leader reaped, others are being killed) -> GONE (told; freed at the end of the turn)
- *       ^                                                                   |
- *       |___ (its end is known, and it left a session: a helper closes it) _|
+ *     STARTING (being spawned) -> ALIVE (leader runs) -> SWEEPING (leader reaped, others are being killed) -> GONE (told; freed at the end
+ *       ^                                                  |                                                   of the turn)
+ *       |___ (its end is known, and it left a session: ____|
+ *             a helper closes it)
  *
  * The end of an attempt is told once its leader is reaped and its control group is empty (without one: a walk of /proc finds
  * nothing).  Children that a step leaves behind die with it.  A session that an SQL step left at its server is ended before the end is told,
@@ -25,12 +26,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/child_pipes.h"
 #include "agent/ending.h"
-#include "agent/environ.h"
-#include "agent/helper.h"
 #include "agent/proctree.h"
-#include "agent/spawn.h"
+#include "agent/start.h"
 #include "agent/usage.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -46,12 +44,14 @@
 #define SAMPLE_MS 500                        /* between looks at what attempts without a control group hold */
 #define SWEEP_MOST_MS 50
 
-enum run_state { RUN_ALIVE, RUN_SWEEPING, RUN_GONE };
+enum run_state { RUN_STARTING, RUN_ALIVE, RUN_SWEEPING, RUN_GONE };
 
 struct run {
     struct runner *runner;
     struct attempt_ref ref;
     enum run_state state;
+    struct start *start;                     /* while it is STARTING */
+    int signal_wanted;                       /* meanwhile; 0: none */
     struct spawned process;
     struct cgroup_leaf *leaf;                /* NULL: weak fence */
     struct source leader, streams[2];        /* stdout, stderr */
@@ -79,6 +79,9 @@ struct runner {
     BF_VEC_TYPE(struct run *) runs;
     struct bf_map by_attempt;                /* attempt -> index in runs */
     int null_fd;
+    struct spawner *spawner;                 /* NULL: the caller's own thread */
+    struct spawn_job *begun;                 /* without it: not told yet */
+    struct source spawned;
     int64_t sample_at_ms;                    /* INT64_MAX: nothing is to be looked at */
     uint8_t chunk[LOGSHIP_CHUNK_BYTES];
 };
@@ -89,6 +92,13 @@ struct runner *runner_new(const struct runner_setup *setup)
     r->setup = *setup;
     r->sample_at_ms = INT64_MAX;
     r->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);        /* -1: tried again when a step begins */
+    r->spawned = (struct source){SOURCE_SPAWNER, r};
+    r->spawner = setup->n_spawners > 0 ? spawner_new(setup->n_spawners) : NULL;
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &r->spawned};
+    if (r->spawner && epoll_ctl(setup->epoll_fd, EPOLL_CTL_ADD, spawner_fd(r->spawner), &ev) != 0) {
+        spawner_free(r->spawner);
+        r->spawner = NULL;
+    }
     return r;
 }
 
@@ -97,6 +107,7 @@ void runner_free(struct runner *r)
     if (!r)
         return;
     assert(r->runs.n == 0);
+    spawner_free(r->spawner);
     bf_close_cleanup(&r->null_fd);
     bf_vec_free(&r->runs);
     bf_map_free(&r->by_attempt);
@@ -177,54 +188,6 @@ void runner_room(void *owner)
 
 /* --- starting --------------------------------------------------------------------------------------------------------- */
 
-static const char *dir_sentence(int errnum, const struct runner_setup *setup, char *buf, size_t size)
-{
-    bool switched = setup->config->switch_user;
-    snprintf(buf, size, "%s%s may not enter %s: %s; the working folder and every folder above it must let %s in",
-             switched ? "step user " : "the agent", switched ? setup->config->step_user : "", setup->work_dir, strerror(errnum),
-             switched ? "that user" : "it");
-    return buf;
-}
-
-static const char *program_sentence(int errnum, const char *name, const char *what, char *buf, size_t size)
-{
-    if (errnum != ESTALE && strcmp(what, SPAWN_EXECUTING) != 0)
-        snprintf(buf, size, "step program %s: %s failed: %s", name, what, strerror(errnum));
-    else if (errnum == ENOENT)
-        snprintf(buf, size, strchr(name, '/') ? "step program or its interpreter not found: %s" : "step program not found: %s", name);
-    else if (errnum == EACCES)
-        snprintf(buf, size, "step program is not executable: %s", name);
-    else if (errnum == ENOEXEC)
-        snprintf(buf, size, "step program is no program that this host can execute: %s", name);
-    else if (errnum == ESTALE)
-        snprintf(buf, size, "not started: the lease of the agent ran out");
-    else
-        snprintf(buf, size, "step program %s: %s failed: %s", name, what, strerror(errnum));
-    return buf;
-}
-
-static void helper_sentence(int errnum, const struct agent_config *c, enum step_kind kind, char *buf, size_t size)
-{
-    snprintf(buf, size, "agent %s cannot execute its helper %s: %s; `%s` in its configuration says where it is", c->name,
-             helper_program(c, kind), strerror(errnum), helper_setting(kind));
-}
-
-/* What differs between a program and a helper: the argv, and what standard input is. */
-static int prepare_input(struct runner *r, const struct assignment *a, int64_t close_ms, struct child_pipes *p, const char **ret_argv0,
-                         struct bf_error *err)
-{
-    if (!step_has_spec(a->kind)) {
-        *ret_argv0 = a->n_argv > 0 ? a->argv[0] : "";
-        if (r->null_fd < 0)
-            r->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        p->in = r->null_fd < 0 ? -1 : fcntl(r->null_fd, F_DUPFD_CLOEXEC, 3);
-        return p->in < 0 ? errno : 0;
-    }
-    *ret_argv0 = helper_program(r->setup.config, a->kind);
-    enum bf_rc rc = helper_open_input(r->setup.config, a, r->setup.own_env, close_ms, &p->in, err);
-    return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
-}
-
 /* A child that joins its group is still on the agent's memory.  If its arguments had no room there, the kernel would kill all that share
  * that memory, the agent too: so there is room for them. */
 static uint64_t memory_limit(const struct assignment *a)
@@ -267,57 +230,6 @@ static void free_run(struct run *run)
     free(run);
 }
 
-/* 0, or an errno with the sentence in ret_text. */
-static int spawn_run(struct run *run, const struct assignment *a, struct child_pipes *pipes, char *ret_text, size_t size)
-{
-    struct runner *r = run->runner;
-    struct bf_arena arena = {0};
-    struct bf_error err = {0};
-    const char *argv0 = "", *what = SPAWN_EXECUTING;
-    char program[4096];
-    int procs[CGROUP_FDS_MAX];
-    struct spawn_request req = {
-        .program = program, .dir = r->setup.work_dir, .deadline_ms = &r->setup.page->deadline_ms, .procs_fds = procs,
-        .switch_user = r->setup.config->switch_user, .uid = r->setup.config->step_uid, .gid = r->setup.config->step_gid,
-        .nofile_soft = r->setup.nofile_soft, .no_core = step_has_spec(a->kind)};
-    int errnum = prepare_input(r, a, run->ending ? run->ending->wait_ms : 0, pipes, &argv0, &err);
-    if (errnum == 0)
-        errnum = child_pipes_open(pipes);
-    if (errnum == 0 && cgroup_take(r->setup.cgroups, &run->limits, &run->leaf, &err) != BF_OK)
-        errnum = EIO;
-    if (errnum == 0) {
-        int64_t deadline_us = a->timebox_ms > 0 ? bf_realtime_us() + a->timebox_ms * 1000 : 0;
-        req.env = environ_build(r->setup.config, a, r->setup.own_env, run->result_path, deadline_us, &arena);
-        const char **argv = bf_arena_alloc(&arena, (a->n_argv + 2) * sizeof *argv);
-        argv[0] = argv0;
-        for (size_t i = 1; !step_has_spec(a->kind) && i < a->n_argv; i++)
-            argv[i] = a->argv[i];
-        req.argv = argv;
-        const char *path = environ_get(req.env, "PATH");
-        errnum = spawn_find(argv0, path ? path : "/usr/local/bin:/usr/bin:/bin", program, sizeof program) ? 0 : errno;
-    }
-    if (errnum == 0) {
-        req.in_fd = pipes->in;
-        req.out_fd = pipes->write[0];
-        req.err_fd = pipes->write[1];
-        req.n_procs_fds = run->leaf ? cgroup_leaf_procs(run->leaf, procs) : 0;
-        run->begin_us = run->ending ? run->begin_us : bf_boottime_us();
-        errnum = spawn_process(&req, &run->process, &what);
-    }
-    if (errnum != 0 && err.rc != BF_OK)
-        snprintf(ret_text, size, "%s", err.text);
-    else if (errnum != 0 && child_no_files(errnum, argv0, ret_text, size))
-        ;
-    else if (errnum != 0 && strcmp(what, SPAWN_DIR) == 0)
-        dir_sentence(errnum, &r->setup, ret_text, size);
-    else if (errnum != 0 && errnum != ESTALE && step_has_spec(a->kind) && strcmp(what, SPAWN_EXECUTING) == 0)
-        helper_sentence(errnum, r->setup.config, a->kind, ret_text, size);
-    else if (errnum != 0)
-        program_sentence(errnum, argv0, what, ret_text, size);
-    bf_arena_free(&arena);
-    return errnum;
-}
-
 /* A limit that is asked for and not enforced is said where the step's words are. */
 static void tell_unenforced(struct run *run, const struct assignment *a)
 {
@@ -351,34 +263,71 @@ static void listen_to(struct run *run, struct child_pipes *pipes)
         run->sweep_at_ms = bf_boottime_ms() + POLL_MS;
 }
 
-static void adopt(struct run *run, struct child_pipes *pipes)
+/* Its first process executes. */
+static void started(struct run *run)
 {
     struct runner *r = run->runner;
-    bf_map_put(&r->by_attempt, run->ref.attempt, r->runs.n);
-    bf_vec_push(&r->runs, run);
+    run->begin_us = run->start->job.began_us;
     if (r->setup.logs)
         run->log = step_log_new(r->setup.logs, run->ref, run);
-    listen_to(run, pipes);
+    listen_to(run, &run->start->pipes);
     if (!run->leaf && r->sample_at_ms == INT64_MAX)
         r->sample_at_ms = bf_boottime_ms() + SAMPLE_MS;
+    tell_unenforced(run, run->assignment);
+    r->setup.started(r->setup.arg, run->ref);
 }
 
-bool runner_start(struct runner *r, const struct assignment *a, struct verdict *ret)
+static void failed(struct run *run, const char *text)
 {
-    BF_CLEANUP(child_pipes_close) struct child_pipes pipes = CHILD_PIPES_NONE;
-    char text[OUTCOME_TEXT_MAX];
-    struct run *run = new_run(r, a);
-    int errnum = spawn_run(run, a, &pipes, text, sizeof text);
-    if (errnum != 0) {
-        verdict_of_spawn(errnum, text, ret);
-        if (errnum == ESTALE)
-            ret->outcome.source = OUTCOME_FENCED;
-        free_run(run);
-        return false;
+    struct runner *r = run->runner;
+    struct verdict why;
+    verdict_of_spawn(run->start->job.errnum, text, &why);
+    if (run->start->job.errnum == ESTALE)
+        why.outcome.source = OUTCOME_FENCED;
+    run->state = RUN_GONE;
+    r->setup.failed(r->setup.arg, run->assignment, &why.outcome);
+}
+
+static struct start_of start_of(const struct run *run)
+{
+    const struct runner *r = run->runner;
+    return (struct start_of){.setup = &r->setup, .assignment = run->assignment, .result_path = run->result_path,
+                             .close_ms = run->ending ? run->ending->wait_ms : 0, .null_fd = r->null_fd};
+}
+
+/* What is done here and now, or cannot be done at all, is told with the next turn. */
+static void begin(struct run *run)
+{
+    struct runner *r = run->runner;
+    struct bf_error err = {0};
+    if (r->null_fd < 0)
+        r->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const struct start_of of = start_of(run);
+    run->state = RUN_STARTING;
+    run->start = start_new(&of);
+    struct spawn_job *job = &run->start->job;
+    job->owner = run;
+    if (job->errnum == 0 && cgroup_take(r->setup.cgroups, &run->limits, &run->leaf, &err) != BF_OK) {
+        job->errnum = EIO;
+        snprintf(run->start->why, sizeof run->start->why, "%s", err.text);
     }
-    adopt(run, &pipes);
-    tell_unenforced(run, a);
-    return true;
+    start_join(run->start, run->leaf);
+    if (job->errnum == 0 && r->spawner) {
+        spawner_add(r->spawner, job);
+        return;
+    }
+    if (job->errnum == 0)
+        spawn_job_run(job);
+    job->next = r->begun;
+    r->begun = job;
+}
+
+void runner_start(struct runner *r, const struct assignment *a)
+{
+    struct run *run = new_run(r, a);
+    bf_map_put(&r->by_attempt, run->ref.attempt, r->runs.n);
+    bf_vec_push(&r->runs, run);
+    begin(run);
 }
 
 /* --- killing and ending ----------------------------------------------------------------------------------------------- */
@@ -386,7 +335,9 @@ bool runner_start(struct runner *r, const struct assignment *a, struct verdict *
 void runner_term(struct runner *r, struct attempt_ref ref)
 {
     struct run *run = find(r, ref);
-    if (run && run->state == RUN_ALIVE && !run->ending)
+    if (run && run->state == RUN_STARTING && run->signal_wanted == 0 && !run->ending)
+        run->signal_wanted = SIGTERM;
+    else if (run && run->state == RUN_ALIVE && !run->ending)
         (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGTERM, NULL, 0u);
 }
 
@@ -405,6 +356,12 @@ static bool sweep(struct run *run)
 
 static void kill_all_of(struct run *run)
 {
+    if (run->state == RUN_STARTING) {        /* what has joined its group dies at once, and the rest when it is known */
+        run->signal_wanted = SIGKILL;
+        if (run->leaf)
+            cgroup_leaf_kill(run->leaf);
+        return;
+    }
     if (run->state == RUN_ALIVE)
         (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGKILL, NULL, 0u);
     (void)sweep(run);
@@ -422,20 +379,29 @@ void runner_kill(struct runner *r, struct attempt_ref ref)
     kill_all_of(run);
 }
 
+/* Those without a control group, by their processes. */
+static size_t weak_attempts(const struct runner *r, struct proctree_attempt *ret)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->runs.n; i++) {
+        const struct run *run = r->runs.at[i];
+        if (!run->leaf && run->state != RUN_STARTING)
+            ret[n++] = (struct proctree_attempt){run->process.pid, run->ref};
+    }
+    return n;
+}
+
 /* true: nothing was left.  Orphans went to whoever is the agent's parent now. */
 static bool end_pass(const struct runner *r, struct proctree_attempt *weak)
 {
-    bool empty = cgroup_all_empty(r->setup.cgroups);
-    size_t n_weak = 0, n;
+    bool still = !r->spawner || spawner_stop(r->spawner), empty = cgroup_all_empty(r->setup.cgroups);
+    size_t n_weak = weak_attempts(r, weak), n;
     if (!empty)
         cgroup_kill_all(r->setup.cgroups);
-    for (size_t i = 0; i < r->runs.n; i++)
-        if (!r->runs.at[i]->leaf)
-            weak[n_weak++] = (struct proctree_attempt){r->runs.at[i]->process.pid, r->runs.at[i]->ref};
     n = proctree_kill_descendants(getpid(), 0);
     if (n_weak > 0)
         n += proctree_kill_attempts(weak, n_weak, getppid());
-    return empty && n == 0;
+    return still && empty && n == 0;
 }
 
 bool runner_end_all(struct runner *r, int64_t limit_ms)
@@ -523,15 +489,12 @@ static void tell_end(struct run *run)
     r->setup.ended(r->setup.arg, run->ref, &e->verdict.outcome, e->note, bf_realtime_us());
 }
 
-/* A leaf without the limits of the step: it may have died of them.  false: it did not start, and the ending says so. */
-static bool start_closing(struct run *run)
+/* A leaf without the limits of the step: it may have died of them.  false: it is not even tried, and the ending says so. */
+static bool begin_closing(struct run *run)
 {
-    BF_CLEANUP(child_pipes_close) struct child_pipes pipes = CHILD_PIPES_NONE;
     struct runner *r = run->runner;
     struct ending *e = run->ending;
-    char text[OUTCOME_TEXT_MAX];
-    int64_t now_ms = bf_boottime_ms();
-    if (e->verdict.outcome.source == OUTCOME_FENCED || atomic_load(&r->setup.page->deadline_ms) <= now_ms) {
+    if (e->verdict.outcome.source == OUTCOME_FENCED || atomic_load(&r->setup.page->deadline_ms) <= bf_boottime_ms()) {
         ending_session_assumed_gone(e, "nobody looked for it, because the lease of the agent had run out");
         return false;
     }
@@ -539,16 +502,55 @@ static bool start_closing(struct run *run)
     run->leaf = NULL;
     run->limits = (struct cgroup_limits){.pids = run->limits.pids};
     e->wait_ms = r->setup.config->session_wait_ms;
-    if (spawn_run(run, run->assignment, &pipes, text, sizeof text) != 0) {
-        ending_session_assumed_gone(e, text);
-        return false;
-    }
-    e->began_ms = now_ms;
-    e->until_ms = now_ms + e->wait_ms;
-    run->state = RUN_ALIVE;
     run->sweep_at_ms = INT64_MAX;
-    listen_to(run, &pipes);
+    begin(run);
     return true;
+}
+
+static void closing(struct run *run)
+{
+    struct ending *e = run->ending;
+    e->began_ms = bf_boottime_ms();
+    e->until_ms = e->began_ms + e->wait_ms;
+    listen_to(run, &run->start->pipes);
+    run->runner->setup.closing(run->runner->setup.arg, run->ref);
+}
+
+static void closing_failed(struct run *run, const char *text)
+{
+    ending_session_assumed_gone(run->ending, text);
+    tell_end(run);
+}
+
+/* Its start is done: what was asked for meanwhile is asked of its process now. */
+static void take_start(struct run *run)
+{
+    const struct start_of of = start_of(run);
+    int signal_wanted = run->signal_wanted;
+    char text[OUTCOME_TEXT_MAX];
+    bool runs = run->start->job.errnum == 0;
+    run->signal_wanted = 0;
+    if (runs) {
+        run->process = run->start->job.process;
+        run->state = RUN_ALIVE;
+        (run->ending ? closing : started)(run);
+    } else {
+        start_explain(run->start, &of, text, sizeof text);
+        (run->ending ? closing_failed : failed)(run, text);
+    }
+    start_free(BF_TAKE(run->start));
+    if (runs && signal_wanted == SIGKILL)
+        kill_all_of(run);
+    else if (runs && signal_wanted == SIGTERM)
+        (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGTERM, NULL, 0u);
+}
+
+static void take_starts(struct spawn_job *done)
+{
+    for (struct spawn_job *next; done; done = next) {
+        next = done->next;
+        take_start(done->owner);
+    }
 }
 
 /* Nothing of what ran is left. */
@@ -564,9 +566,7 @@ static void take_end(struct run *run)
         return;
     }
     run->ending = judge(run);
-    if (run->ending->session_open && start_closing(run))
-        run->runner->setup.closing(run->runner->setup.arg, run->ref);
-    else
+    if (!run->ending->session_open || !begin_closing(run))
         tell_end(run);
 }
 
@@ -608,6 +608,10 @@ static void look_at(struct run *run, int64_t now_ms)
 
 void runner_event(struct runner *r, const struct source *s)
 {
+    if (s->kind == SOURCE_SPAWNER) {
+        take_starts(spawner_done(r->spawner));
+        return;
+    }
     struct run *run = s->owner;
     assert(run->runner == r);
     if (run->state == RUN_GONE)
@@ -635,17 +639,14 @@ static void sample(struct runner *r, int64_t now_ms)
 {
     BF_AUTO_FREE struct proctree_attempt *weak = bf_xcalloc(r->runs.n + 1, sizeof *weak);
     BF_AUTO_FREE struct proctree_hold *holds = bf_xcalloc(r->runs.n + 1, sizeof *holds);
-    size_t n = 0, k = 0;
-    for (size_t i = 0; i < r->runs.n; i++)
-        if (!r->runs.at[i]->leaf)
-            weak[n++] = (struct proctree_attempt){r->runs.at[i]->process.pid, r->runs.at[i]->ref};
+    size_t n = weak_attempts(r, weak), k = 0;
     r->sample_at_ms = n > 0 ? now_ms + SAMPLE_MS : INT64_MAX;
     if (n == 0)
         return;
     proctree_measure(weak, n, holds);
     for (size_t i = 0; i < r->runs.n; i++) {
         struct run *run = r->runs.at[i];
-        if (run->leaf)
+        if (run->leaf || run->state == RUN_STARTING)
             continue;
         const struct proctree_hold *now = &holds[k++];
         run->most.rss_bytes = now->rss_bytes > run->most.rss_bytes ? now->rss_bytes : run->most.rss_bytes;
@@ -655,6 +656,8 @@ static void sample(struct runner *r, int64_t now_ms)
 
 void runner_run(struct runner *r, int64_t now_ms)
 {
+    while (r->begun)
+        take_starts(BF_TAKE(r->begun));
     if (r->sample_at_ms <= now_ms)
         sample(r, now_ms);
     for (size_t i = r->runs.n; i-- > 0;) {
@@ -674,7 +677,7 @@ void runner_run(struct runner *r, int64_t now_ms)
 
 int64_t runner_next_ms(const struct runner *r)
 {
-    int64_t at = r->sample_at_ms;
+    int64_t at = r->begun ? 0 : r->sample_at_ms;
     for (size_t i = 0; i < r->runs.n; i++) {
         const struct run *run = r->runs.at[i];
         at = run->sweep_at_ms < at ? run->sweep_at_ms : at;

@@ -12,10 +12,14 @@
 #include "agent/verdict.h"
 
 /* What stands in epoll_event.data.ptr, here and in the loop. */
-enum source_kind { SOURCE_LOOP, SOURCE_SOCKET, SOURCE_LEADER, SOURCE_STDOUT, SOURCE_STDERR,
+enum source_kind { SOURCE_LOOP, SOURCE_SOCKET, SOURCE_SPAWNER, SOURCE_LEADER, SOURCE_STDOUT, SOURCE_STDERR,
                    SOURCE_PROBE_LEADER, SOURCE_PROBE_STDOUT, SOURCE_PROBE_STDERR };       /* of prober.h */
 struct source { enum source_kind kind; void *owner; };
 
+/* Its process executes. */
+typedef void runner_started(void *arg, struct attempt_ref ref);
+/* It never ran; borrowed for the call. */
+typedef void runner_failed(void *arg, const struct assignment *a, const struct outcome *why);
 /* No process of the attempt is left, and no session, or nobody waits for that any more: outcome.usage.session, and note in words ("": nothing
  * to tell).  Both are borrowed for the call; at_us: CLOCK_REALTIME. */
 typedef void runner_ended(void *arg, struct attempt_ref ref, const struct outcome *outcome, const char *note, int64_t at_us);
@@ -30,8 +34,11 @@ struct runner_setup {
     const char *const *own_env;
     const char *work_dir, *result_dir;       /* absolute */
     int epoll_fd;
+    size_t n_spawners;                       /* threads that start processes; 0: the caller's own does */
     uint64_t nofile_soft;                    /* of steps */
     uint64_t cpu_milli, memory_bytes;        /* what the host has for all of them */
+    runner_started *started;                 /* each from within runner_event and runner_run */
+    runner_failed *failed;
     runner_closing *closing;
     runner_ended *ended;
     void *arg;
@@ -42,13 +49,13 @@ struct runner *runner_new(const struct runner_setup *setup);
 /* Nothing may run any more. */
 void runner_free(struct runner *r);
 
-/* Start.  false: it never ran, and *ret says why; else *a must stay until its end is told. */
-bool runner_start(struct runner *r, const struct assignment *a, struct verdict *ret);
+/* *a must stay until it is told that it failed or ended. */
+void runner_start(struct runner *r, const struct assignment *a);
 void runner_term(struct runner *r, struct attempt_ref ref);
 void runner_kill(struct runner *r, struct attempt_ref ref);
 /* An event of one of the runner's sources. */
 void runner_event(struct runner *r, const struct source *s);
-/* Look again after what is being killed; free what is gone.  Call once a turn, after the events. */
+/* Tell what has started; look again after what is being killed; free what is gone.  Call once a turn, after the events. */
 void runner_run(struct runner *r, int64_t now_ms);
 int64_t runner_next_ms(const struct runner *r);
 /* SIGKILL every process of every attempt until none is left, or limit_ms have passed (false).  No end is told: only for an agent that

@@ -1,10 +1,10 @@
-/* See spawn.h.  The child's stack is a static one: spawning is done by one thread, one at a time, and CLONE_VFORK holds that thread
- * until the child has executed or ended. */
+/* See spawn.h.  The child's stack is a part of the caller's: CLONE_VFORK holds that thread until the child has executed or ended. */
 #include "agent/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +23,6 @@
 
 struct job {
     const struct spawn_request *req;
-    uint64_t ignored;
     pid_t parent;
     int errnum;                              /* written by the child through the shared memory */
     const char *what;
@@ -79,19 +78,17 @@ static uint64_t signal_bit(int sig) { return 1ull << (sig - 1); }
 
 /* The signals that the agent ignores, as bits: the only dispositions that survive execve.  Looked up once; the agent sets its own
  * before its first spawn. */
-static uint64_t ignored_signals(void)
+static uint64_t ignored;
+
+static void look_up_ignored(void)
 {
-    static uint64_t ignored;
-    static bool known;
     struct kernel_sigaction act;
-    for (int sig = 1; !known && sig < NSIG; sig++)
+    for (int sig = 1; sig < NSIG; sig++)
         if (syscall(SYS_rt_sigaction, sig, NULL, &act, sizeof act.mask) == 0 && act.handler == SIG_IGN)
             ignored |= signal_bit(sig);
-    known = true;
-    return ignored;
 }
 
-static void reset_signals(uint64_t ignored)
+static void reset_signals(void)
 {
     const struct kernel_sigaction act = {.handler = SIG_DFL};
     for (int sig = 1; sig < NSIG; sig++)
@@ -115,7 +112,7 @@ static int child(void *arg)
     for (size_t i = 0; i < req->n_procs_fds; i++)
         if (write(req->procs_fds[i], "0", 1) != 1)
             return fail(job, "joining its control group");
-    reset_signals(job->ignored);
+    reset_signals();
     if (dup2(req->in_fd, 0) < 0 || dup2(req->out_fd, 1) < 0 || dup2(req->err_fd, 2) < 0)
         return fail(job, "its standard files");
     if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) != 0 && errno != ENOSYS)
@@ -149,16 +146,18 @@ static int child(void *arg)
 
 int spawn_process(const struct spawn_request *req, struct spawned *ret, const char **ret_what)
 {
-    static _Alignas(16) char stack[STACK_BYTES];
-    struct job job = {.req = req, .ignored = ignored_signals(), .parent = getpid()};
+    _Alignas(16) char stack[STACK_BYTES];
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct job job = {.req = req, .parent = getpid()};
     sigset_t all, before;
     int pidfd = -1;
+    pthread_once(&once, look_up_ignored);
     sigfillset(&all);
     /* No handler of the agent may run in the child. */
-    sigprocmask(SIG_BLOCK, &all, &before);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
     pid_t pid = clone(child, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &job, &pidfd);
     int errnum = errno;
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (pid < 0) {
         *ret_what = "a new process";
         return errnum;

@@ -76,6 +76,17 @@ static const char stubborn[] =
 
 static const char *const own_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
 
+static void on_started(void *arg, struct attempt_ref ref)
+{
+    (void)arg, (void)ref;
+}
+
+static void on_failed(void *arg, const struct assignment *a, const struct outcome *why)
+{
+    (void)arg, (void)a, (void)why;
+    _exit(90);
+}
+
 static void no_end(void *arg, struct attempt_ref ref, const struct outcome *o, const char *note, int64_t at_us)
 {
     (void)arg, (void)ref, (void)o, (void)note, (void)at_us;
@@ -101,19 +112,19 @@ static int small_agent(const struct agent_start *start, void *arg)
         return s->exit_status;
     const struct runner_setup setup = {
         .config = &config, .cgroups = start->cgroups, .page = start->page, .own_env = own_env, .work_dir = s->dir, .result_dir = s->dir,
-        .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .ended = no_end};
+        .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .started = on_started,
+        .failed = on_failed, .ended = no_end};
     struct runner *runner = runner_new(&setup);
     const char *argv[] = {"sh", "-c", s->script};
     const struct assignment a = {.ref = {1, 1}, .kind = STEP_RUN, .step = "s", .run_id = "r", .argv = argv, .n_argv = 3};
-    struct verdict failed;
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);                /* blocked, as the guardian left it */
     sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
     give_lease(s, start->page, s->lease_ms);
-    if (!runner_start(runner, &a, &failed))
-        return 90;
+    runner_start(runner, &a);
+    runner_run(runner, bf_boottime_ms());
     struct signalfd_siginfo info;
     struct pollfd fds[] = {{signalfd(-1, &set, SFD_CLOEXEC), POLLIN, 0}, {start->guardian_fd, POLLIN, 0}};
     while (poll(fds, 2, -1) > 0 && !fds[1].revents)

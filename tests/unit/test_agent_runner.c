@@ -28,13 +28,29 @@ struct bench {
     struct runner *runner;
     struct logship *logs;
     struct attempt_ref ref;
-    bool ended;
+    bool started, failed, ended;
     struct verdict verdict;                  /* a copy of what was told */
     char out[1 << 16];                       /* stdout and stderr as shipped */
     size_t out_len;
     char remarks[4096], details[4096], note[ENDING_NOTE_MAX];
     bool closing;
 };
+
+static void on_started(void *arg, struct attempt_ref ref)
+{
+    struct bench *b = arg;
+    cr_assert(!b->started && !b->failed && ref.attempt == b->ref.attempt);
+    b->started = true;
+}
+
+static void on_failed(void *arg, const struct assignment *a, const struct outcome *why)
+{
+    struct bench *b = arg;
+    cr_assert(!b->started && !b->failed && a->ref.attempt == b->ref.attempt);
+    b->failed = true;
+    b->verdict.outcome = *why;
+    snprintf(b->verdict.text, sizeof b->verdict.text, "%s", why->text);
+}
 
 static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *o, const char *note, int64_t at_us)
 {
@@ -70,6 +86,7 @@ static bool on_log(void *arg, const struct log_msg *m)
 
 static const char *const own_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/root", "LC_TIME=C", "SECRET=canary", "ALLOWED=yes", NULL};
 
+static size_t n_spawners;
 static bool epoll_takes_none;                /* as where the kernel has no room for one more watch */
 
 static struct bench *bench_new(enum cgroup_mode mode)
@@ -89,7 +106,7 @@ static struct bench *bench_new(enum cgroup_mode mode)
     const struct runner_setup setup = {
         .config = &b->config, .cgroups = b->cgroups, .logs = b->logs, .page = &b->page, .own_env = own_env, .work_dir = b->dir,
         .result_dir = b->results, .epoll_fd = epoll_takes_none ? -1 : epoll_create1(EPOLL_CLOEXEC), .nofile_soft = 256,
-        .closing = on_closing, .ended = on_ended, .arg = b};
+        .n_spawners = n_spawners, .started = on_started, .failed = on_failed, .closing = on_closing, .ended = on_ended, .arg = b};
     b->runner = runner_new(&setup);
     cr_assert(epoll_takes_none || setup.epoll_fd >= 0);
     b->ref = (struct attempt_ref){41, 4100};
@@ -116,8 +133,9 @@ static void bench_turn(struct bench *b)
     struct epoll_event events[8];
     int64_t next = runner_next_ms(b->runner), now = bf_boottime_ms();
     int wait = next == INT64_MAX ? LIMIT_MS : next > now ? (int)(next - now) : 0;
+    errno = 0;
     int n = epoll_takes_none ? poll(NULL, 0, wait) : epoll_wait((int)b->config.slots, events, 8, wait);
-    cr_assert(n > 0 || next != INT64_MAX, "nothing happened within %d ms", LIMIT_MS);
+    cr_assert(n > 0 || next != INT64_MAX || errno == EINTR, "nothing happened within %d ms", LIMIT_MS);
     for (int i = 0; i < n; i++)
         runner_event(b->runner, events[i].data.ptr);
     runner_run(b->runner, bf_boottime_ms());
@@ -128,6 +146,16 @@ static void bench_finish(struct bench *b)
     while (!b->ended)
         bench_turn(b);
     b->out[b->out_len] = '\0';
+}
+
+/* true: it executes; else b->verdict says why not. */
+static bool bench_start(struct bench *b, const struct assignment *a)
+{
+    b->started = b->failed = false;
+    runner_start(b->runner, a);
+    while (!b->started && !b->failed)
+        bench_turn(b);
+    return b->started;
 }
 
 static struct assignment script(struct bench *b, const char **argv, const char *text)
@@ -143,12 +171,13 @@ static void bench_run(struct bench *b, const char *text)
 {
     const char *argv[3];
     struct assignment a = script(b, argv, text);
-    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+    cr_assert(bench_start(b, &a), "%s", b->verdict.text);
     bench_finish(b);
 }
 
-static const enum cgroup_mode modes[] = {CGROUP_AUTO, CGROUP_OFF};
-#define EACH_MODE(m) for (size_t m = 0; m < 2; m++)
+/* With a control group and without, spawned by two threads and by the caller. */
+static const enum cgroup_mode modes[] = {CGROUP_AUTO, CGROUP_OFF, CGROUP_AUTO, CGROUP_OFF};
+#define EACH_MODE(m) for (size_t m = 0; n_spawners = m < 2 ? 2 : 0, m < 4; m++)
 
 Test(agent_runner, ends_are_told_in_words)
 {
@@ -187,7 +216,7 @@ Test(agent_runner, what_nothing_wakes_us_for_is_seen_all_the_same)
         struct bench *b = bench_new(modes[m]);
         const char *argv[4];
         struct assignment a = script(b, argv, "echo said; echo no such table >&2; exit 3");
-        cr_assert(runner_start(b->runner, &a, &b->verdict));
+        cr_assert(bench_start(b, &a));
         bench_finish(b);
         cr_expect_eq(b->verdict.outcome.source, OUTCOME_EXIT);
         cr_expect_str_eq(b->verdict.text, "exit status 3: no such table");
@@ -209,7 +238,7 @@ Test(agent_runner, a_program_that_is_not_there)
         const char *argv[3];
         struct assignment a = script(b, argv, "");
         argv[0] = cases[i].name;
-        cr_assert(!runner_start(b->runner, &a, &b->verdict));
+        cr_assert(!bench_start(b, &a));
         cr_expect_eq(b->verdict.outcome.source, OUTCOME_SPAWN);
         cr_expect_eq(b->verdict.outcome.code, cases[i].errnum, "%s: %d", cases[i].name, b->verdict.outcome.code);
         verdict_line(b->remarks, sizeof b->remarks, cases[i].text);
@@ -224,7 +253,7 @@ Test(agent_runner, an_expired_lease_starts_nothing)
     const char *argv[3];
     struct assignment a = script(b, argv, "true");
     atomic_store(&b->page.deadline_ms, bf_boottime_ms());
-    cr_assert(!runner_start(b->runner, &a, &b->verdict));
+    cr_assert(!bench_start(b, &a));
     cr_expect_eq(b->verdict.outcome.source, OUTCOME_FENCED);
     bench_free(b);
 }
@@ -239,7 +268,6 @@ static int holder(int ret_pipe[2])
 Test(agent_runner, what_a_step_leaves_behind_is_dead_when_its_end_is_told)
 {
     EACH_MODE(m) {
-        struct bench *b = bench_new(modes[m]);
         /* The orphan's new parent is this process, as it is the guardian in life; under a weak fence it is told by its environment.
          * The runner looks below getppid(), so the bench runs in a child. */
         int fds[2];
@@ -248,10 +276,11 @@ Test(agent_runner, what_a_step_leaves_behind_is_dead_when_its_end_is_told)
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         pid_t agent = fork();
         if (agent == 0) {
-            prctl(PR_SET_CHILD_SUBREAPER, 0);
+            struct bench *b = bench_new(modes[m]);
             bench_run(b, "trap '' TERM; (setsid sh -c 'trap \"\" TERM HUP; echo $$; exec sleep 600' &) ; while ! [ -s pid ]; do sleep "
                          "0.01; done 2>/dev/null & (setsid sh -c 'trap \"\" TERM; echo $$ > pid; exec sleep 600' &); sleep 600 & exit 0");
             cr_assert_eq(b->verdict.outcome.source, OUTCOME_OK);
+            bench_free(b);
             exit(0);
         }
         int status = -1;
@@ -267,7 +296,6 @@ Test(agent_runner, what_a_step_leaves_behind_is_dead_when_its_end_is_told)
         }
         close(fds[0]);
         close(fds[1]);
-        bench_free(b);
     }
 }
 
@@ -277,7 +305,7 @@ Test(agent_runner, kill_reaches_the_whole_tree)
         struct bench *b = bench_new(modes[m]);
         const char *argv[3];
         struct assignment a = script(b, argv, "trap '' TERM; sleep 600 & echo ready; wait; wait; wait");
-        cr_assert(runner_start(b->runner, &a, &b->verdict));
+        cr_assert(bench_start(b, &a));
         while (b->out_len == 0)
             bench_turn(b);
         runner_term(b->runner, b->ref);      /* ignored */
@@ -289,12 +317,56 @@ Test(agent_runner, kill_reaches_the_whole_tree)
     }
 }
 
+/* That it executes is told in a later turn: until then it is being started. */
+Test(agent_runner, what_is_asked_for_while_it_starts_is_done_when_it_runs)
+{
+    static const struct { bool kill; const char *text; } cases[] = {{true, "killed by SIGKILL"}, {false, "killed by SIGTERM"}};
+    EACH_MODE(m)
+        for (size_t i = 0; i < 2; i++) {
+            struct bench *b = bench_new(modes[m]);
+            const char *argv[3];
+            struct assignment a = script(b, argv, "exec sleep 600");
+            runner_start(b->runner, &a);
+            runner_term(b->runner, b->ref);
+            if (cases[i].kill)
+                runner_kill(b->runner, b->ref);
+            bench_finish(b);
+            cr_expect(b->started);
+            cr_expect_str_eq(b->verdict.text, cases[i].text, "mode %zu: \"%s\"", m, b->verdict.text);
+            bench_free(b);
+        }
+}
+
+/* Some execute, some are being started, some wait for a thread. */
+Test(agent_runner, an_agent_that_ends_alone_leaves_nothing_behind)
+{
+    EACH_MODE(m) {
+        struct bench *b = bench_new(modes[m]);
+        const char *argv[3];
+        struct assignment a[40];
+        for (size_t i = 0; i < sizeof a / sizeof a[0]; i++) {
+            a[i] = script(b, argv, "exec sleep 600");
+            a[i].ref = (struct attempt_ref){100 + i, 100 + i};
+            runner_start(b->runner, &a[i]);
+        }
+        cr_assert(runner_end_all(b->runner, LIMIT_MS));
+        siginfo_t info = {0};
+        size_t dead = 0;
+        while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0) {
+            cr_assert_neq(info.si_pid, 0, "a process lives on (mode %zu)", m);
+            dead++;
+            info.si_pid = 0;
+        }
+        cr_expect(m < 2 || dead == sizeof a / sizeof a[0]);
+    }
+}
+
 Test(agent_runner, term_is_heard)
 {
     struct bench *b = bench_new(CGROUP_AUTO);
     const char *argv[3];
     struct assignment a = script(b, argv, "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done");
-    cr_assert(runner_start(b->runner, &a, &b->verdict));
+    cr_assert(bench_start(b, &a));
     while (b->out_len == 0)
         bench_turn(b);
     runner_term(b->runner, b->ref);
@@ -308,7 +380,7 @@ Test(agent_runner, a_kill_by_the_guardian_is_told_as_fenced)
     struct bench *b = bench_new(CGROUP_AUTO);
     const char *argv[3];
     struct assignment a = script(b, argv, "echo ready; sleep 600");
-    cr_assert(runner_start(b->runner, &a, &b->verdict));
+    cr_assert(bench_start(b, &a));
     while (b->out_len == 0)
         bench_turn(b);
     atomic_fetch_add(&b->page.fences, 1);
@@ -328,7 +400,7 @@ Test(agent_runner, environment_is_by_allow_list)
     a.env = env;
     a.n_env = 3;
     a.timebox_ms = 60000;
-    cr_assert(runner_start(b->runner, &a, &b->verdict));
+    cr_assert(bench_start(b, &a));
     bench_finish(b);
     static const char *const there[] = {"ALLOWED=yes\n", "LC_TIME=C\n", "HOME=/root\n", "TABLE=orders\n", "BF_PARTITION_DATE=2024-01-01\n",
         "BF_ATTEMPT=41\n", "BF_FENCING_TOKEN=4100\n", "BF_STEP=load\n", "BF_RUN=2\n", "BF_IDEMPOTENCY_KEY=1/load/2024-01-01/1\n",
@@ -391,7 +463,7 @@ Test(agent_runner, a_folder_that_the_step_user_may_not_enter_is_named)
     b->config.step_user = user;
     b->config.step_uid = b->config.step_gid = 65534;
     struct assignment a = script(b, argv, "true");
-    cr_assert(!runner_start(b->runner, &a, &b->verdict));
+    cr_assert(!bench_start(b, &a));
     cr_expect_eq(b->verdict.outcome.source, OUTCOME_SPAWN);
     cr_expect_eq(b->verdict.outcome.code, EACCES);
     snprintf(expected, sizeof expected, "step user nobody may not enter %s: ", b->dir);
@@ -422,7 +494,7 @@ Test(agent_runner, a_helper_is_told_on_standard_input_and_its_environment_holds_
     a.n_env = 1;
     b->config.sql_helper = helper;
     b->config.connection_env = (struct bf_strings){for_connections, 1};
-    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+    cr_assert(bench_start(b, &a), "%s", b->verdict.text);
     bench_finish(b);
     cr_expect_eq(b->verdict.outcome.source, OUTCOME_OK, "%s", b->verdict.text);
     cr_expect(strstr(b->out, "\"resolved\":{\"odbc\":\"DSN=x;PWD=canary\"}"), "%s", b->out);
@@ -461,7 +533,7 @@ Test(agent_runner, a_helper_that_cannot_be_told_or_started)
         b->config.sql_helper = no_sql;
         b->config.http_helper = no_http;
         b->config.connection_env = (struct bf_strings){for_connections, 1};
-        cr_assert(!runner_start(b->runner, &a, &b->verdict));
+        cr_assert(!bench_start(b, &a));
         cr_expect_eq(b->verdict.outcome.source, OUTCOME_SPAWN);
         cr_expect_eq(b->verdict.outcome.code, cases[i].errnum, "case %zu: %d", i, b->verdict.outcome.code);
         cr_expect(strstr(b->verdict.text, cases[i].says), "%s", b->verdict.text);
@@ -486,7 +558,7 @@ Test(agent_runner, a_helper_hears_term_and_what_it_says_then_is_kept)
     a.n_argv = 0;
     a.spec = "{}";
     b->config.sql_helper = helper;
-    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+    cr_assert(bench_start(b, &a), "%s", b->verdict.text);
     while (b->out_len == 0)
         bench_turn(b);
     runner_term(b->runner, b->ref);
@@ -540,7 +612,7 @@ static void bench_run_limited(struct bench *b, const char *text, struct step_lim
     const char *argv[3];
     struct assignment a = script(b, argv, text);
     a.limits = limits;
-    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+    cr_assert(bench_start(b, &a), "%s", b->verdict.text);
     bench_finish(b);
 }
 
@@ -621,8 +693,8 @@ Test(agent_runner, a_step_that_wants_more_processor_time_is_throttled)
     runner_free(b->runner);
     const struct runner_setup setup = {
         .config = &b->config, .cgroups = b->cgroups, .logs = b->logs, .page = &b->page, .own_env = own_env, .work_dir = b->dir,
-        .result_dir = b->results, .epoll_fd = (int)b->config.slots, .nofile_soft = 256, .cpu_milli = 64000, .ended = on_ended,
-        .arg = b};
+        .result_dir = b->results, .epoll_fd = (int)b->config.slots, .nofile_soft = 256, .cpu_milli = 64000,
+        .started = on_started, .failed = on_failed, .ended = on_ended, .arg = b};
     b->runner = runner_new(&setup);
     bench_run_limited(b, "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done", (struct step_limits){.cpu_milli = 50});
     cr_expect_gt(b->verdict.outcome.usage.throttled_us, 0);
@@ -706,7 +778,7 @@ Test(agent_runner, an_attempt_that_leaves_a_session_ends_when_that_is_gone)
         char helper[128];
         struct bench *b = bench_of_sessions(modes[m], helper);
         struct assignment a = of_sql(b, cases[i].spec);
-        cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+        cr_assert(bench_start(b, &a), "%s", b->verdict.text);
         bench_finish(b);
         cr_expect_eq(b->closing, cases[i].closing, "%s", cases[i].spec);
         cr_expect_eq(b->verdict.outcome.usage.session, cases[i].session, "%s: \"%s\"", cases[i].spec, b->note);
@@ -725,7 +797,7 @@ Test(agent_runner, the_wait_for_a_session_is_bounded)
         struct bench *b = bench_of_sessions(modes[m], helper);
         struct assignment a = of_sql(b, "{\"a\":\"hangs\"}");
         b->config.session_wait_ms = 1000;
-        cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+        cr_assert(bench_start(b, &a), "%s", b->verdict.text);
         bench_finish(b);
         cr_expect_eq(b->verdict.outcome.usage.session, SESSION_ASSUMED_GONE);
         cr_expect_str_eq(b->note, "its session at the server is assumed gone after 1s: its server does not answer");
@@ -745,7 +817,7 @@ Test(agent_runner, an_order_to_kill_ends_the_wait_for_a_session)
     char helper[128];
     struct bench *b = bench_of_sessions(CGROUP_AUTO, helper);
     struct assignment a = of_sql(b, "{\"a\":\"hangs\"}");
-    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+    cr_assert(bench_start(b, &a), "%s", b->verdict.text);
     until_closing(b);
     runner_term(b->runner, b->ref);          /* of the attempt, which is dead: what closes its session goes on */
     runner_run(b->runner, bf_boottime_ms());
@@ -762,7 +834,7 @@ Test(agent_runner, without_a_lease_nobody_looks_for_a_session)
     char helper[128];
     struct bench *b = bench_of_sessions(CGROUP_AUTO, helper);
     struct assignment a = of_sql(b, "{\"a\":\"ended\"}");
-    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+    cr_assert(bench_start(b, &a), "%s", b->verdict.text);
     atomic_store(&b->page.deadline_ms, bf_boottime_ms());
     bench_finish(b);
     cr_expect(!b->closing);

@@ -1,0 +1,36 @@
+/* One start of a process of an attempt: what it needs, made ready, and why it did not come to be. */
+#ifndef BF_AGENT_START_H
+#define BF_AGENT_START_H
+
+#include "agent/child_pipes.h"
+#include "agent/runner.h"
+#include "agent/spawner.h"
+#include "common/arena.h"
+
+struct start {
+    struct spawn_job job;                    /* points into the rest, to the assignment and to the runner's setup */
+    struct child_pipes pipes;
+    struct bf_arena arena;
+    const char *argv0;
+    char program[4096];
+    int procs[CGROUP_FDS_MAX];
+    char why[OUTCOME_TEXT_MAX];              /* a sentence, when there is one already */
+};
+
+struct start_of {
+    const struct runner_setup *setup;
+    const struct assignment *assignment;
+    const char *result_path;
+    int64_t close_ms;                        /* over 0: a helper that ends the session which the attempt left, within that time */
+    int null_fd;                             /* to read from, for programs; borrowed */
+};
+
+/* Never NULL.  With job.errnum 0 it may be begun. */
+struct start *start_new(const struct start_of *of);
+/* Its process is to join the leaf; NULL: none. */
+void start_join(struct start *s, const struct cgroup_leaf *leaf);
+/* What the errno of its job means for this attempt. */
+void start_explain(const struct start *s, const struct start_of *of, char *ret_text, size_t size);
+void start_free(struct start *s);
+
+#endif

@@ -1,0 +1,146 @@
+/* Threads that start real processes. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/spawner.h"
+
+#define LIMIT_MS 20000
+
+static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+
+static struct spawn_job job_of(const char *program, const char *const *argv, int fd)
+{
+    return (struct spawn_job){.req = {.program = program, .argv = argv, .env = env, .in_fd = fd, .out_fd = fd, .err_fd = fd}};
+}
+
+static struct spawn_job *await(struct spawner *s)
+{
+    struct pollfd p = {spawner_fd(s), POLLIN, 0};
+    cr_assert_eq(poll(&p, 1, LIMIT_MS), 1, "nothing is done within %d ms", LIMIT_MS);
+    return spawner_done(s);
+}
+
+static int null_fd(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    cr_assert_gt(fd, 2);
+    return fd;
+}
+
+static int end_of(pid_t pid)
+{
+    int status = -1;
+    while (waitpid(pid, &status, 0) < 0)
+        cr_assert_eq(errno, EINTR);
+    return status;
+}
+
+Test(agent_spawner, each_job_is_done_once_with_its_own_outcome)
+{
+    enum { JOBS = 200 };
+    static const char *const yes[] = {"true", NULL}, *const no[] = {"none", NULL};
+    struct spawner *s = spawner_new(3);
+    struct spawn_job jobs[JOBS];
+    bool seen[JOBS] = {0};
+    int fd = null_fd();
+    size_t n = 0;
+    cr_assert_not_null(s);
+    for (size_t i = 0; i < JOBS; i++) {
+        jobs[i] = i % 3 ? job_of("/bin/true", yes, fd) : job_of("/no/such/program", no, fd);
+        spawner_add(s, &jobs[i]);
+    }
+    while (n < JOBS)
+        for (struct spawn_job *j = await(s), *next; j; j = next, n++) {
+            size_t i = (size_t)(j - jobs);
+            next = j->next;
+            cr_assert(i < JOBS && !seen[i]);
+            seen[i] = true;
+            cr_assert_gt(j->began_us, 0);
+            cr_assert_eq(j->errnum, i % 3 ? 0 : ENOENT);
+            if (j->errnum == 0) {
+                cr_assert_eq(end_of(j->process.pid), 0);
+                close(j->process.pidfd);
+            }
+        }
+    cr_expect_null(spawner_done(s));
+    spawner_free(s);
+    close(fd);
+}
+
+/* Its child waits to write into a full pipe, where it would join its control group, until somebody reads. */
+struct held { int pipe[2]; };
+
+static void hold(struct held *h, struct spawn_job *job)
+{
+    static const char page[4096];
+    cr_assert_eq(pipe2(h->pipe, O_CLOEXEC | O_NONBLOCK), 0);
+    while (write(h->pipe[1], page, sizeof page) > 0)
+        ;
+    cr_assert_eq(fcntl(h->pipe[1], F_SETFL, 0), 0);
+    job->req.procs_fds = &h->pipe[1];
+    job->req.n_procs_fds = 1;
+}
+
+/* Until the test has a child: it is under way. */
+static void await_child(void)
+{
+    siginfo_t info;
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+        sched_yield();
+}
+
+static void let_go(struct held *h)
+{
+    static char page[4096];
+    cr_assert_gt(read(h->pipe[0], page, sizeof page), 0);
+}
+
+Test(agent_spawner, a_start_that_hangs_holds_no_other_up)
+{
+    static const char *const argv[] = {"true", NULL};
+    struct spawner *s = spawner_new(2);
+    int fd = null_fd();
+    struct spawn_job first = job_of("/bin/true", argv, fd), second = first;
+    struct held held;
+    cr_assert_not_null(s);
+    hold(&held, &first);
+    spawner_add(s, &first);
+    spawner_add(s, &second);
+    cr_assert_eq(await(s), &second);
+    let_go(&held);
+    cr_assert_eq(await(s), &first);
+    cr_expect_eq(first.errnum, 0);
+    cr_expect_eq(end_of(first.process.pid), 0);
+    cr_expect_eq(end_of(second.process.pid), 0);
+    spawner_free(s);
+}
+
+Test(agent_spawner, once_stopped_nothing_begins_and_what_is_under_way_is_told)
+{
+    static const char *const argv[] = {"true", NULL};
+    struct spawner *s = spawner_new(1);
+    int fd = null_fd();
+    struct spawn_job other = job_of("/bin/true", argv, fd), first = other, second = other;
+    struct held held;
+    cr_assert_not_null(s);
+    spawner_add(s, &other);
+    cr_assert_eq(await(s), &other);
+    cr_expect_eq(end_of(other.process.pid), 0);
+    hold(&held, &first);
+    spawner_add(s, &first);
+    spawner_add(s, &second);
+    await_child();
+    cr_expect_not(spawner_stop(s), "the first is under way");
+    let_go(&held);
+    cr_assert_eq(await(s), &first);
+    cr_expect(spawner_stop(s));
+    cr_expect_eq(end_of(first.process.pid), 0);
+    spawner_free(s);
+    cr_expect_eq(second.began_us, 0, "it was begun all the same");
+}
