@@ -22,8 +22,9 @@
  * runs out, and when the agent drains: once that is reported it is never started, because ended attempts are remembered.  REVOKED of
  * one that was started changes nothing: STARTED is told again.
  *
- * Round trip.  HELLO tells what lay between the first report of an end and its acknowledgement, on the average and rounded down to a
- * power of two of milliseconds, so that it changes seldom; when it does, HELLO takes the place of the next heartbeat. */
+ * Round trip.  HELLO tells what lay between an end and its acknowledgement, on the average and rounded down to a power of two of
+ * milliseconds (but 1 at least), so that it changes seldom; when it does, HELLO takes the place of the next
+ * heartbeat, the first time at once. */
 #ifndef BF_AGENT_CORE_H
 #define BF_AGENT_CORE_H
 
@@ -40,6 +41,7 @@ struct core_settings {
     struct agent_hello hello;                /* held is filled by the core; strings are borrowed and outlive the core */
     int64_t hello_retry_ms;                  /* HELLO again when unanswered (default 1,000), backing off with jitter to lease/6 */
     int64_t started_pause_ms;                /* what has ended by then tells its start with its end: one message and one commit for both */
+    int64_t ended_pause_ms;                  /* while others wait here for a slot, ends are told together, each after so long at most */
 };
 
 enum core_event_kind {

@@ -68,6 +68,7 @@ void core_attempt_remove(struct agent_core *c, struct attempt *a)
         bf_map_put(&c->by_id, moved->ref.attempt, index);
     }
     c->flying_bytes -= a->flying_bytes;
+    c->n_held_back -= a->held_back;
     c->details_bytes -= strlen(a->outcome.details);
     core_attempt_free(a);
 }

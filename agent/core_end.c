@@ -82,8 +82,7 @@ void core_end_attempt(struct agent_core *c, struct attempt *a, int64_t at_us, in
     core_attempt_set_state(c, a, ATTEMPT_ENDED);
     a->ended_us = at_us;
     a->limit_at_ms = a->kill_at_ms = CORE_NEVER;
-    a->report_at_ms = now_ms;
-    core_report_send(c, a, now_ms);
+    core_report_end(c, a, now_ms);
 }
 
 static void take_outcome(struct agent_core *c, struct attempt *a, const struct outcome *o)

@@ -1,8 +1,9 @@
 /* What the coordinator is told of attempts, and how long it takes to answer.
  *
  * All reports of one step go in one message, within the size of a message.  A start is told after a pause (started_pause_ms): what has
- * ended by then tells both at once.  An end is told at once, and again after each pause until it is acknowledged; what was sent and not
- * acknowledged is bounded, so that no heartbeat waits behind a heap of reports. */
+ * ended by then tells both at once.  An end is told at once, or, while others wait here for a slot, so that nobody is idle for want of the
+ * answer, with those that end within ended_pause_ms: a message, a commit and an answer for all of them.  It is told again after each pause
+ * until it is acknowledged; what was sent and not acknowledged is bounded, so that no heartbeat waits behind a heap of reports. */
 #include "agent/core_state.h"
 
 #include <string.h>
@@ -47,6 +48,12 @@ static struct agent_report *add_report(struct agent_core *c, size_t bytes)
     return &m->reports[m->n_reports++];
 }
 
+static void set_held_back(struct agent_core *c, struct attempt *a, bool on)
+{
+    c->n_held_back += (size_t)on - (size_t)a->held_back;
+    a->held_back = on;
+}
+
 static void set_flying(struct agent_core *c, struct attempt *a, size_t bytes)
 {
     c->flying_bytes += bytes;
@@ -63,17 +70,38 @@ void core_report_send(struct agent_core *c, struct attempt *a, int64_t now_ms)
     struct agent_report report = report_of(a);
     size_t bytes = report_size_hint(&report);
     if (a->state == ATTEMPT_ENDED) {
+        set_held_back(c, a, false);
         set_flying(c, a, 0);
         if (c->flying_bytes > 0 && c->flying_bytes + bytes > FLYING_BYTES_MAX) {
             a->report_at_ms = now_ms + REPORT_PAUSE_MS;
             return;
         }
         set_flying(c, a, bytes);
-        a->told_ms = a->told ? CORE_NEVER : now_ms;           /* of what was told twice nobody knows which one is answered */
+        /* Of what was told twice nobody knows which one is answered; what was told late waited for something else. */
+        a->told_ms = a->told ? CORE_NEVER : now_ms - a->ended_ms < REPORT_PAUSE_MS ? a->ended_ms : now_ms;
         a->told = true;
     }
     a->report_at_ms = a->state == ATTEMPT_ENDED ? now_ms + report_retry_ms(c) : CORE_NEVER;
     *add_report(c, bytes) = report;
+}
+
+static void tell_held_back(struct agent_core *c, int64_t now_ms)
+{
+    for (size_t i = 0; c->n_held_back > 0 && i < c->attempts.n; i++)
+        if (c->attempts.at[i]->held_back)
+            core_report_send(c, c->attempts.at[i], now_ms);
+}
+
+void core_report_end(struct agent_core *c, struct attempt *a, int64_t now_ms)
+{
+    a->ended_ms = a->report_at_ms = now_ms;
+    if (c->n_waiting > 0 && c->settings.ended_pause_ms > 0) {
+        a->report_at_ms = now_ms + c->settings.ended_pause_ms;
+        set_held_back(c, a, true);
+        return;
+    }
+    core_report_send(c, a, now_ms);
+    tell_held_back(c, now_ms);
 }
 
 void core_report_send_due(struct agent_core *c, bool all, int64_t now_ms)
@@ -92,7 +120,6 @@ static uint32_t floor_power_us(int64_t us)
     int64_t ms = 1;
     while (ms * 2 <= us / 1000)
         ms *= 2;
-    ms = us < 1000 ? 0 : ms;
     return ms * 1000 < AGENT_ROUND_TRIP_US_MAX ? (uint32_t)ms * 1000 : AGENT_ROUND_TRIP_US_MAX;
 }
 
@@ -110,6 +137,8 @@ static void take_trip(struct agent_core *c, const struct attempt *a, int64_t now
         return;
     c->settings.hello.round_trip_us = now_us;
     c->trip_changed = true;
+    if (told == 0)
+        c->heartbeat_at_ms = now_ms;         /* nothing is given ahead before it is known */
 }
 
 void core_report_on_ack(struct agent_core *c, const struct agent_msg *m, int64_t now_ms)

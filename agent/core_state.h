@@ -29,8 +29,8 @@ struct attempt {
     int64_t report_at_ms;                    /* next repetition of the ENDED report; before the end: when STARTED is due */
     size_t flying_bytes;                     /* of the ENDED report that was sent; 0: none, or given up for lost */
     int64_t started_us, ended_us;
-    int64_t told_ms;                         /* when its end was reported, of one that was reported once; else NEVER */
-    bool told;
+    int64_t ended_ms, told_ms;               /* of its end; since when its first answer is waited for, NEVER: not told, or told again */
+    bool told, held_back;                    /* its end: reported; to be reported with others */
     uint64_t place;                          /* in the order in which they came */
     struct outcome outcome;
 };
@@ -63,6 +63,7 @@ struct agent_core {
     struct agent_msg *report;                /* the REPORT that still takes more, of the current step */
     size_t report_cap, report_bytes;
     size_t flying_bytes, details_bytes;      /* of all attempts */
+    size_t n_held_back;                      /* attempts whose end is */
     size_t n_alive, n_waiting;               /* attempts that are spawning, running or coming to their end; that wait for a slot */
     uint64_t next_place;
     int64_t trip_us; uint32_t n_trips;       /* the mean round trip, and of how many */
@@ -132,6 +133,8 @@ void core_end_on_timer(struct agent_core *c, int64_t now_ms);
 /* --- reports (core_report.c) ------------------------------------------------------------------------------------------ */
 
 void core_report_send(struct agent_core *c, struct attempt *a, int64_t now_ms);
+/* It has ended just now: told with others, or at once with those. */
+void core_report_end(struct agent_core *c, struct attempt *a, int64_t now_ms);
 /* Send or repeat the reports that are due.  When the coordinator has just answered HELLO all ends, and what runs: it may have been told
  * of a start, and killed before that was durable. */
 void core_report_send_due(struct agent_core *c, bool all, int64_t now_ms);

@@ -42,6 +42,7 @@
 #define FILES_PER_CHILD 6                    /* of a step or a probe: pipes and their other ends while spawning, pidfd, input */
 #define SPAWNERS_MAX 4
 #define STARTED_PAUSE_MS 20                  /* nobody sees a step run for less */
+#define ENDED_PAUSE_MS 5                     /* what an end waits for others, where it holds nobody up */
 #define FENCE_DEFAULT_MS 2000                /* K before WELCOME told it */
 
 struct loop {
@@ -436,6 +437,7 @@ static void open_core(struct loop *l, const struct agent_start *start)
     l->labels[c->labels.n] = (struct agent_label){AGENT_NAME_LABEL, c->name};
     const struct core_settings settings = {
         .incarnation = start->page->incarnation, .hello_retry_ms = 1000, .started_pause_ms = STARTED_PAUSE_MS,
+        .ended_pause_ms = ENDED_PAUSE_MS,
         .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = c->name, .version = BF_VERSION, .boot_id = l->boot_id,
                   .previous = start->previous, .slots = (uint32_t)c->slots, .labels = l->labels, .n_labels = c->labels.n + 1,
                   .fence = cgroup_fence(start->cgroups), .separate_uid = c->switch_user,

@@ -199,7 +199,7 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     a->zone = zone_of(a);
     snprintf(a->boot_id, sizeof a->boot_id, "00000000-0000-0000-0000-%012u", a->boots);
     a->generation = (uint64_t)a->node << 32 | ++a->starts;
-    struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000, .started_pause_ms = 20,
+    struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000, .started_pause_ms = 20, .ended_pause_ms = 5,
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
                                         .boot_id = a->boot_id, .previous = a->previous, .slots = a->claimed_slots,
                                         .fence = FENCE_CGROUP_V2, .cpu_milli = a->node % 2 ? 2000 : 4000, .memory_bytes = UINT64_C(8) << 30,
