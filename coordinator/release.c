@@ -1,6 +1,7 @@
 /* Batches: one DISPATCH, KILL and REPORT_ACK message for each agent and turn, split where a message would grow too large.
  *
- * WELCOME goes out first of what an agent gets, so that it has a lease before its dispatches arrive. */
+ * WELCOME goes out first of what an agent gets, so that it has a lease before its dispatches arrive.  The memory of it all is used again
+ * by the next turn: where messages carry one step each, its coming and going would cost as much as a message. */
 #include "coordinator/release.h"
 
 #include <assert.h>
@@ -13,41 +14,38 @@
 
 enum { BATCH_BYTES = BF_MESSAGE_MAX_BYTES / 2, BATCH_ITEMS = 4096 };
 
-struct batch {
-    uint32_t agent;
-    bool welcome, drain;
-    BF_VEC_TYPE(uint64_t) dispatches;
-    BF_VEC_TYPE(struct attempt_ref) acks;
-    BF_VEC_TYPE(struct attempt_ref) kills[KILL_REASONS_MAX + 1];     /* by reason */
-};
-
-struct batches {
-    BF_VEC_TYPE(struct batch) at;
-    struct bf_map by_agent;
-};
-
-static struct batch *batch_of(struct batches *b, uint32_t agent)
+static struct batch *batch_of(struct turn_release *r, uint32_t agent, uint32_t effect)
 {
-    uint64_t i;
-    if (bf_map_get(&b->by_agent, agent, &i))
-        return &b->at.at[i];
-    bf_map_put(&b->by_agent, agent, b->at.n);
-    struct batch *fresh = bf_vec_add(&b->at);
-    fresh->agent = agent;
-    return fresh;
+    while (r->place.n <= agent)
+        bf_vec_push(&r->place, 0);
+    uint32_t *place = &r->place.at[agent];
+    if (!*place) {
+        bf_vec_push(&r->batches, (struct batch){.agent = agent, .first = effect, .last = effect});
+        *place = (uint32_t)r->batches.n;
+    }
+    return &r->batches.at[*place - 1];
 }
 
-static void batches_done(struct batches *b)
+/* Effects of one agent hang together, in their order. */
+static void batch_add(struct turn_release *r, uint32_t agent, uint32_t effect)
 {
-    for (size_t i = 0; i < b->at.n; i++) {
-        struct batch *batch = &b->at.at[i];
-        bf_vec_free(&batch->dispatches);
-        bf_vec_free(&batch->acks);
-        for (size_t k = 0; k < sizeof batch->kills / sizeof *batch->kills; k++)
-            bf_vec_free(&batch->kills[k]);
-    }
-    bf_vec_free(&b->at);
-    bf_map_free(&b->by_agent);
+    struct batch *batch = batch_of(r, agent, effect);
+    r->next.at[batch->last] = effect;
+    r->next.at[effect] = TURN_NO_EFFECT;
+    batch->last = effect;
+}
+
+void turn_release_done(struct turn_release *r)
+{
+    bf_vec_free(&r->place);
+    bf_vec_free(&r->batches);
+    bf_vec_free(&r->next);
+    bf_vec_free(&r->dispatches);
+    bf_vec_free(&r->acks);
+    for (size_t k = 0; k < sizeof r->kills / sizeof *r->kills; k++)
+        bf_vec_free(&r->kills[k]);
+    bf_vec_free(&r->assignments);
+    bf_arena_free(&r->arena);
 }
 
 static void send_refs(struct turns *t, const struct agent_view *agent, enum agent_msg_kind kind, enum kill_reason reason,
@@ -68,29 +66,28 @@ static void send_assignments(struct turns *t, const struct agent_view *agent, st
         t->ports.send_agent(t->ports.arg, agent->key, &m);
 }
 
-static void send_dispatches(struct turns *t, const struct batch *batch, const struct agent_view *agent)
+static void send_dispatches(struct turns *t, const struct agent_view *agent)
 {
-    struct bf_arena arena = {0};
-    BF_VEC_TYPE(struct assignment) items = {0};
+    struct turn_release *r = &t->release;
     size_t bytes = 0;
-    for (size_t i = 0; i < batch->dispatches.n; i++) {
+    bf_arena_clear(&r->arena);
+    bf_vec_clear(&r->assignments);
+    for (size_t i = 0; i < r->dispatches.n; i++) {
         struct attempt_view attempt;
-        if (!engine_find_attempt(t->engine, batch->dispatches.at[i], &attempt))
+        if (!engine_find_attempt(t->engine, r->dispatches.at[i], &attempt))
             continue;                                  /* ended within the same turn */
         struct assignment a;
-        dispatch_assignment(t->engine, &attempt, t->settings.cluster, t->settings.grace_ms, &arena, &a);
+        dispatch_assignment(t->engine, &attempt, t->settings.cluster, t->settings.grace_ms, &r->arena, &a);
         size_t more = assignment_size_hint(&a);
-        if (items.n == BATCH_ITEMS || (items.n && bytes + more > BATCH_BYTES)) {
-            send_assignments(t, agent, items.at, items.n);
-            bf_vec_clear(&items);
+        if (r->assignments.n == BATCH_ITEMS || (r->assignments.n && bytes + more > BATCH_BYTES)) {
+            send_assignments(t, agent, r->assignments.at, r->assignments.n);
+            bf_vec_clear(&r->assignments);
             bytes = 0;
         }
-        bf_vec_push(&items, a);
+        bf_vec_push(&r->assignments, a);
         bytes += more;
     }
-    send_assignments(t, agent, items.at, items.n);
-    bf_vec_free(&items);
-    bf_arena_free(&arena);
+    send_assignments(t, agent, r->assignments.at, r->assignments.n);
 }
 
 static void send_welcome(struct turns *t, const struct agent_view *agent, int64_t now_ms)
@@ -107,22 +104,46 @@ static void send_welcome(struct turns *t, const struct agent_view *agent, int64_
     t->ports.send_agent(t->ports.arg, agent->key, &m);
 }
 
-static void send_batch(struct turns *t, struct batch *batch, int64_t now_ms)
+/* What the batch says, by what becomes a message. */
+static void unfold(struct turns *t, const struct batch *batch, bool *ret_welcome, bool *ret_drain)
 {
+    struct turn_release *r = &t->release;
+    bf_vec_clear(&r->dispatches);
+    bf_vec_clear(&r->acks);
+    for (size_t k = 0; k < sizeof r->kills / sizeof *r->kills; k++)
+        bf_vec_clear(&r->kills[k]);
+    for (uint32_t i = batch->first; i != TURN_NO_EFFECT; i = r->next.at[i]) {
+        const struct effect *f = &t->out.effects[i];
+        switch (f->kind) {
+        case EFFECT_DISPATCH: bf_vec_push(&r->dispatches, f->ref.attempt); break;
+        case EFFECT_KILL: bf_vec_push(&r->kills[f->kill_reason], f->ref); break;
+        case EFFECT_REPORT_ACK: bf_vec_push(&r->acks, f->ref); break;
+        case EFFECT_WELCOME: *ret_welcome = true; break;
+        case EFFECT_DRAIN: *ret_drain = true; break;
+        case EFFECT_REFUSE: case EFFECT_REPLY: case EFFECT_KEYS: assert(false && "not of a batch"); break;
+        }
+    }
+}
+
+static void send_batch(struct turns *t, const struct batch *batch, int64_t now_ms)
+{
+    const struct turn_release *r = &t->release;
     struct agent_view agent;
+    bool welcome = false, drain = false;
     if (!engine_agent(t->engine, batch->agent, &agent))
         return;
+    unfold(t, batch, &welcome, &drain);
     /* An agent whose lease ran out in the turn of its HELLO is not there: it has no answer, and says HELLO again. */
-    if (batch->welcome && (agent.state == AGENT_CONNECTED || agent.state == AGENT_DRAINING))
+    if (welcome && (agent.state == AGENT_CONNECTED || agent.state == AGENT_DRAINING))
         send_welcome(t, &agent, now_ms);
-    if (batch->drain) {
+    if (drain) {
         struct agent_msg m = {.kind = AGENT_DRAIN, .incarnation = agent.incarnation, .text = ""};
         t->ports.send_agent(t->ports.arg, agent.key, &m);
     }
-    send_refs(t, &agent, AGENT_REPORT_ACK, KILL_STALE, batch->acks.at, batch->acks.n);
+    send_refs(t, &agent, AGENT_REPORT_ACK, KILL_STALE, r->acks.at, r->acks.n);
     for (int reason = KILL_CANCELLED; reason <= KILL_REASONS_MAX; reason++)
-        send_refs(t, &agent, AGENT_KILL, (enum kill_reason)reason, batch->kills[reason].at, batch->kills[reason].n);
-    send_dispatches(t, batch, &agent);
+        send_refs(t, &agent, AGENT_KILL, (enum kill_reason)reason, r->kills[reason].at, r->kills[reason].n);
+    send_dispatches(t, &agent);
 }
 
 static void send_refuse(struct turns *t, const struct effect *f)
@@ -142,15 +163,14 @@ static void send_reply(struct turns *t, const struct effect *f)
 
 void release_effects(struct turns *t, int64_t now_ms)
 {
-    struct batches batches = {0};
-    for (size_t i = 0; i < t->out.n_effects; i++) {
+    struct turn_release *r = &t->release;
+    bf_vec_reserve(&r->next, t->out.n_effects);
+    for (uint32_t i = 0; i < t->out.n_effects; i++) {
         const struct effect *f = &t->out.effects[i];
         switch (f->kind) {
-        case EFFECT_DISPATCH: bf_vec_push(&batch_of(&batches, f->agent)->dispatches, f->ref.attempt); break;
-        case EFFECT_KILL: bf_vec_push(&batch_of(&batches, f->agent)->kills[f->kill_reason], f->ref); break;
-        case EFFECT_REPORT_ACK: bf_vec_push(&batch_of(&batches, f->agent)->acks, f->ref); break;
-        case EFFECT_WELCOME: batch_of(&batches, f->agent)->welcome = true; break;
-        case EFFECT_DRAIN: batch_of(&batches, f->agent)->drain = true; break;
+        case EFFECT_DISPATCH: case EFFECT_KILL: case EFFECT_REPORT_ACK: case EFFECT_WELCOME: case EFFECT_DRAIN:
+            batch_add(r, f->agent, i);
+            break;
         case EFFECT_REFUSE: send_refuse(t, f); break;
         case EFFECT_REPLY: send_reply(t, f); break;
         case EFFECT_KEYS:
@@ -159,7 +179,9 @@ void release_effects(struct turns *t, int64_t now_ms)
             break;
         }
     }
-    for (size_t i = 0; i < batches.at.n; i++)
-        send_batch(t, &batches.at.at[i], now_ms);
-    batches_done(&batches);
+    for (size_t i = 0; i < r->batches.n; i++) {
+        send_batch(t, &r->batches.at[i], now_ms);
+        r->place.at[r->batches.at[i].agent] = 0;
+    }
+    bf_vec_clear(&r->batches);
 }

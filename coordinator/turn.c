@@ -91,6 +91,7 @@ void turns_free(struct turns *t)
     bf_vec_free(&t->details);
     bf_vec_free(&t->audit);
     bf_buf_free(&t->audit_texts);
+    turn_release_done(&t->release);
     engine_out_free(&t->out);
     engine_out_free(&t->chunk_out);
     bf_buf_free(&t->encoded);

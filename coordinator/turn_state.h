@@ -26,6 +26,21 @@ struct turn_intake {
     size_t details_bytes;
 };
 
+/* release.c: what a turn has for one agent is a chain of its effects, by their places. */
+#define TURN_NO_EFFECT UINT32_MAX
+struct batch { uint32_t agent, first, last; };
+
+/* Its memory; between turns all is empty, and place zeros. */
+struct turn_release {
+    BF_VEC_TYPE(uint32_t) place;                 /* by agent: 1 + its batch; 0: none */
+    BF_VEC_TYPE(struct batch) batches;
+    BF_VEC_TYPE(uint32_t) next;                  /* by effect: the next one of its agent */
+    BF_VEC_TYPE(uint64_t) dispatches;            /* of the batch that is sent */
+    BF_VEC_TYPE(struct attempt_ref) acks, kills[KILL_REASONS_MAX + 1];       /* kills: by reason */
+    BF_VEC_TYPE(struct assignment) assignments;  /* of a message, in arena */
+    struct bf_arena arena;
+};
+
 struct turns {
     struct turn_settings settings;
     struct turn_ports ports;
@@ -51,6 +66,7 @@ struct turns {
     BF_VEC_TYPE(struct turn_details) details;    /* of this turn */
     uint64_t details_dropped;
     struct engine_out out, chunk_out;
+    struct turn_release release;
     struct bf_buf encoded, chunk_bytes;
     struct turn_commit commit;                   /* of the turn in progress: what the three above hold */
     struct turn_blob chunks[TURN_CHUNKS_MAX];
@@ -73,6 +89,7 @@ struct turns {
 struct input *turn_input_add(struct turns *t, enum input_kind kind, const uint8_t *key);
 struct input_rare *turn_input_rare(struct turns *t, struct input *in);
 
+void turn_release_done(struct turn_release *r);
 /* turn_audit.c: the trail begins; the records of this turn are chained, up to audit_last. */
 void turn_audit_init(struct turns *t, const char *cluster);
 void turn_audit_gather(struct turns *t);

@@ -279,11 +279,12 @@ static void check_content(struct wire_in *in, const struct agent_msg *m, bool he
         wire_bad(in, BF_PROTOCOL, "a message of kind %d comes without its content, or with one that is not its own", (int)m->kind);
 }
 
-static void take_reports(struct wire_in *in, struct wire_scratch *scratch, struct wire_cursor c, size_t n, struct agent_msg *ret)
+static void take_reports(struct wire_in *in, struct wire_scratch *scratch, const struct wire_list *list, struct agent_msg *ret)
 {
     struct wire_field f;
-    ret->reports = n ? bf_arena_alloc(&ret->arena, n * sizeof *ret->reports) : NULL;
-    while (ret->n_reports < n && wire_next_element(&c, AGENT_MSG_REPORTS, &f)) {
+    struct wire_cursor c = list->at;
+    ret->reports = list->n ? bf_arena_alloc(&ret->arena, list->n * sizeof *ret->reports) : NULL;
+    while (ret->n_reports < list->n && wire_next_element(&c, list->id, &f)) {
         const void *pb = wire_unpack(in, scratch, &pb__report__descriptor, f.value, f.len, REPORT_FIELDS_MAX, "a report");
         if (pb)
             report_from_pb(in, pb, &ret->reports[ret->n_reports++]);
@@ -292,12 +293,12 @@ static void take_reports(struct wire_in *in, struct wire_scratch *scratch, struc
     }
 }
 
-static void take_assignments(struct wire_in *in, struct wire_scratch *scratch, struct wire_cursor c, size_t n,
-                             struct agent_msg *ret)
+static void take_assignments(struct wire_in *in, struct wire_scratch *scratch, const struct wire_list *list, struct agent_msg *ret)
 {
     struct wire_field f;
-    ret->assignments = n ? bf_arena_alloc(&ret->arena, n * sizeof *ret->assignments) : NULL;
-    while (ret->n_assignments < n && wire_next_element(&c, AGENT_MSG_ASSIGNMENTS, &f)) {
+    struct wire_cursor c = list->at;
+    ret->assignments = list->n ? bf_arena_alloc(&ret->arena, list->n * sizeof *ret->assignments) : NULL;
+    while (ret->n_assignments < list->n && wire_next_element(&c, list->id, &f)) {
         const void *pb = wire_unpack(in, scratch, &pb__assignment__descriptor, f.value, f.len, ASSIGNMENT_FIELDS_MAX,
                                      "an assignment");
         if (pb)
@@ -307,17 +308,17 @@ static void take_assignments(struct wire_in *in, struct wire_scratch *scratch, s
     }
 }
 
-static void take_message(struct wire_in *in, struct wire_scratch *scratch, const uint8_t *p, size_t n, struct bf_buf *head,
+static void take_message(struct wire_in *in, struct wire_scratch *scratch, const uint8_t *p, size_t n, struct wire_head *head,
                          struct agent_msg *ret)
 {
-    struct wire_list lists[] = {{AGENT_MSG_REPORTS, AGENT_LIST_MAX, "reports", 0},
-                                {AGENT_MSG_ASSIGNMENTS, AGENT_LIST_MAX, "assignments", 0},
-                                {AGENT_MSG_PROBES, AGENT_PROBES_MAX, "probes", 0},
-                                {AGENT_MSG_PROBED, AGENT_PROBES_MAX, "readings of probes", 0}};
+    struct wire_list lists[] = {{.id = AGENT_MSG_REPORTS, .max = AGENT_LIST_MAX, .what = "reports"},
+                                {.id = AGENT_MSG_ASSIGNMENTS, .max = AGENT_LIST_MAX, .what = "assignments"},
+                                {.id = AGENT_MSG_PROBES, .max = AGENT_PROBES_MAX, .what = "probes"},
+                                {.id = AGENT_MSG_PROBED, .max = AGENT_PROBES_MAX, .what = "readings of probes"}};
     in->rc = wire_split(p, n, lists, sizeof lists / sizeof *lists, head, "a message", in->err);
     if (in->rc)
         return;
-    const Pb__AgentMsg *pb = wire_unpack(in, scratch, &pb__agent_msg__descriptor, head->data, head->len, HELLO_FIELDS_MAX,
+    const Pb__AgentMsg *pb = wire_unpack(in, scratch, &pb__agent_msg__descriptor, head->p, head->n, HELLO_FIELDS_MAX,
                                          "a message");
     if (!pb)
         return;
@@ -327,10 +328,9 @@ static void take_message(struct wire_in *in, struct wire_scratch *scratch, const
         wire_bad(in, BF_PROTOCOL, "a message of kind %d comes without its readings, or with probes that are not its own", (int)ret->kind);
     if (in->rc)
         return;
-    struct wire_cursor c = {p, p + n, false};
-    take_reports(in, scratch, c, lists[0].n, ret);
-    take_assignments(in, scratch, c, lists[1].n, ret);
-    probes_take(in, scratch, c, lists[2].n, lists[3].n, ret);
+    take_reports(in, scratch, &lists[0], ret);
+    take_assignments(in, scratch, &lists[1], ret);
+    probes_take(in, scratch, &lists[2], &lists[3], ret);
 }
 
 enum bf_rc agent_msg_decode(const void *p, size_t n, struct agent_msg *ret, struct bf_error *err)
@@ -338,13 +338,13 @@ enum bf_rc agent_msg_decode(const void *p, size_t n, struct agent_msg *ret, stru
     *ret = (struct agent_msg){.text = "", .hello = hello_empty};
     if (n > BF_MESSAGE_MAX_BYTES)
         return bf_fail(err, BF_LIMIT, "a message has %zu bytes; at most %u are allowed", n, BF_MESSAGE_MAX_BYTES);
-    struct bf_buf head = {0};
+    struct wire_head head = {0};
     struct wire_scratch scratch;
     wire_scratch_init(&scratch);
     struct wire_in in = {&ret->arena, err, BF_OK};
     take_message(&in, &scratch, p, n, &head, ret);
     wire_scratch_done(&scratch);
-    bf_buf_free(&head);
+    wire_head_done(&head);
     return in.rc;
 }
 

@@ -70,7 +70,7 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
 enum { AGENT_MSG_PROBES = 20, AGENT_MSG_PROBED = 21 };      /* fields of AgentMsg */
 /* probe_codec.c: the probes and readings of a message, element by element; and a reading as an input and a record have it. */
 void probes_put(const struct agent_msg *m, struct bf_buf *b, struct bf_arena *tmp);
-void probes_take(struct wire_in *in, struct wire_scratch *scratch, struct wire_cursor c, size_t n_probes, size_t n_probed,
+void probes_take(struct wire_in *in, struct wire_scratch *scratch, const struct wire_list *probes, const struct wire_list *probed,
                  struct agent_msg *ret);
 void input_probe_to_pb(const struct input_probe *p, struct Pb__ProbeReading *pb, struct bf_arena *tmp);
 void input_probe_from_pb(struct wire_in *in, const struct Pb__ProbeReading *pb, struct input_probe *ret);

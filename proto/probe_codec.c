@@ -108,19 +108,20 @@ static void reading_from_pb(struct wire_in *in, const Pb__Probed *pb, struct pro
         wire_bad(in, BF_PROTOCOL, "the reading of a probe is no load: negative, out of range, or with a value although unreadable");
 }
 
-void probes_take(struct wire_in *in, struct wire_scratch *scratch, struct wire_cursor c, size_t n_probes, size_t n_probed,
+void probes_take(struct wire_in *in, struct wire_scratch *scratch, const struct wire_list *probes, const struct wire_list *probed,
                  struct agent_msg *ret)
 {
-    struct wire_cursor again = c;
     struct wire_field f;
-    ret->probes = n_probes ? bf_arena_alloc(&ret->arena, n_probes * sizeof *ret->probes) : NULL;
-    while (!in->rc && ret->n_probes < n_probes && wire_next_element(&c, AGENT_MSG_PROBES, &f)) {
+    struct wire_cursor c = probes->at;
+    ret->probes = probes->n ? bf_arena_alloc(&ret->arena, probes->n * sizeof *ret->probes) : NULL;
+    while (!in->rc && ret->n_probes < probes->n && wire_next_element(&c, probes->id, &f)) {
         const void *pb = wire_unpack(in, scratch, &pb__probe__descriptor, f.value, f.len, PROBE_FIELDS_MAX, "a probe");
         if (pb)
             order_from_pb(in, pb, &ret->probes[ret->n_probes++]);
     }
-    ret->probed = n_probed ? bf_arena_alloc(&ret->arena, n_probed * sizeof *ret->probed) : NULL;
-    while (!in->rc && ret->n_probed < n_probed && wire_next_element(&again, AGENT_MSG_PROBED, &f)) {
+    c = probed->at;
+    ret->probed = probed->n ? bf_arena_alloc(&ret->arena, probed->n * sizeof *ret->probed) : NULL;
+    while (!in->rc && ret->n_probed < probed->n && wire_next_element(&c, probed->id, &f)) {
         const void *pb = wire_unpack(in, scratch, &pb__probed__descriptor, f.value, f.len, PROBE_FIELDS_MAX, "the reading of a probe");
         if (pb)
             reading_from_pb(in, pb, &ret->probed[ret->n_probed++]);

@@ -64,9 +64,9 @@ void records_encode(const struct record *records, size_t n, struct bf_buf *ret)
     assert(ret->len - before <= TURN_MAX_BYTES);
 }
 
-static void take_head(struct wire_in *in, struct wire_scratch *scratch, const struct bf_buf *head, struct turn *ret)
+static void take_head(struct wire_in *in, struct wire_scratch *scratch, const struct wire_head *head, struct turn *ret)
 {
-    const Pb__Turn *pb = wire_unpack(in, scratch, &pb__turn__descriptor, head->data, head->len, HEAD_FIELDS_MAX, "a turn");
+    const Pb__Turn *pb = wire_unpack(in, scratch, &pb__turn__descriptor, head->p, head->n, HEAD_FIELDS_MAX, "a turn");
     if (!pb)
         return;
     if (pb->version != BF_TURN_VERSION)
@@ -77,36 +77,38 @@ static void take_head(struct wire_in *in, struct wire_scratch *scratch, const st
     ret->wall_us = pb->wall_us;
 }
 
-static void take_inputs(struct wire_in *in, struct wire_scratch *scratch, struct wire_cursor c, size_t n, struct turn *ret)
+static void take_inputs(struct wire_in *in, struct wire_scratch *scratch, const struct wire_list *list, struct turn *ret)
 {
     struct wire_field f;
-    ret->inputs = n ? bf_arena_alloc(in->arena, n * sizeof *ret->inputs) : NULL;
-    while (!in->rc && ret->n_inputs < n && wire_next_element(&c, TURN_INPUTS, &f))
+    struct wire_cursor c = list->at;
+    ret->inputs = list->n ? bf_arena_alloc(in->arena, list->n * sizeof *ret->inputs) : NULL;
+    while (!in->rc && ret->n_inputs < list->n && wire_next_element(&c, list->id, &f))
         input_take(in, scratch, f.value, f.len, &ret->inputs[ret->n_inputs++]);
 }
 
-static void take_records(struct wire_in *in, struct wire_scratch *scratch, struct wire_cursor c, size_t n, struct turn *ret)
+static void take_records(struct wire_in *in, struct wire_scratch *scratch, const struct wire_list *list, struct turn *ret)
 {
     struct wire_field f;
-    ret->records = n ? bf_arena_alloc(in->arena, n * sizeof *ret->records) : NULL;
-    while (!in->rc && ret->n_records < n && wire_next_element(&c, TURN_RECORDS, &f))
+    struct wire_cursor c = list->at;
+    ret->records = list->n ? bf_arena_alloc(in->arena, list->n * sizeof *ret->records) : NULL;
+    while (!in->rc && ret->n_records < list->n && wire_next_element(&c, list->id, &f))
         record_take(in, scratch, f.value, f.len, &ret->records[ret->n_records++]);
 }
 
-static void take_turn(struct wire_in *in, struct wire_scratch *scratch, const uint8_t *p, size_t n, bool records, struct bf_buf *head,
+static void take_turn(struct wire_in *in, struct wire_scratch *scratch, const uint8_t *p, size_t n, bool records, struct wire_head *head,
                       struct turn *ret)
 {
-    struct wire_list lists[] = {{TURN_INPUTS, TURN_INPUTS_MAX, "inputs", 0}, {TURN_RECORDS, TURN_RECORDS_MAX, "records", 0}};
+    struct wire_list lists[] = {{.id = TURN_INPUTS, .max = TURN_INPUTS_MAX, .what = "inputs"},
+                                {.id = TURN_RECORDS, .max = TURN_RECORDS_MAX, .what = "records"}};
     in->rc = wire_split(p, n, lists, 2, head, "a turn", in->err);
     if (in->rc)
         return;
     take_head(in, scratch, head, ret);
     if (in->rc)
         return;
-    struct wire_cursor c = {p, p + n, false};
-    take_inputs(in, scratch, c, lists[0].n, ret);
+    take_inputs(in, scratch, &lists[0], ret);
     if (records)
-        take_records(in, scratch, c, lists[1].n, ret);
+        take_records(in, scratch, &lists[1], ret);
 }
 
 /* Read into ret, but for its arena: what is read lives in arena. */
@@ -114,13 +116,13 @@ static enum bf_rc decode_into(const void *p, size_t n, bool records, struct bf_a
 {
     if (n > TURN_MAX_BYTES)
         return bf_fail(err, BF_LIMIT, "a turn has %zu bytes; at most %u are allowed", n, TURN_MAX_BYTES);
-    struct bf_buf head = {0};
+    struct wire_head head = {0};
     struct wire_scratch scratch;
     wire_scratch_init(&scratch);
     struct wire_in in = {arena, err, BF_OK};
     take_turn(&in, &scratch, p, n, records, &head, ret);
     wire_scratch_done(&scratch);
-    bf_buf_free(&head);
+    wire_head_done(&head);
     return in.rc;
 }
 

@@ -111,29 +111,54 @@ static enum bf_rc scan(struct census *all, const ProtobufCMessageDescriptor *typ
     return c.bad ? malformed(all->what, all->err) : BF_OK;
 }
 
-enum bf_rc wire_split(const void *p, size_t n, struct wire_list *lists, size_t n_lists, struct bf_buf *ret_head,
+static void head_add(struct wire_head *h, const uint8_t *from, const uint8_t *to)
+{
+    if (from == to)
+        return;
+    if (h->n == 0) {
+        h->p = from;
+        h->n = (size_t)(to - from);
+        return;
+    }
+    if (h->pieces.len == 0)
+        bf_buf_put(&h->pieces, h->p, h->n);
+    bf_buf_put(&h->pieces, from, (size_t)(to - from));
+    h->p = h->pieces.data;
+    h->n = h->pieces.len;
+}
+
+void wire_head_done(struct wire_head *h)
+{
+    bf_buf_free(&h->pieces);
+}
+
+enum bf_rc wire_split(const void *p, size_t n, struct wire_list *lists, size_t n_lists, struct wire_head *ret_head,
                       const char *what, struct bf_error *err)
 {
     struct wire_cursor c = {n ? p : NULL, n ? (const uint8_t *)p + n : NULL, false};
     struct wire_field f;
-    const uint8_t *head = c.p;           /* fields from here on are not copied yet */
-    for (size_t i = 0; i < n_lists; i++)
+    const uint8_t *head = c.p;           /* fields from here on are not taken yet */
+    for (size_t i = 0; i < n_lists; i++) {
         lists[i].n = 0;
+        lists[i].at = (struct wire_cursor){c.end, c.end, false};
+    }
     while (wire_next(&c, &f)) {
         struct wire_list *list = NULL;
         for (size_t i = 0; i < n_lists && !list; i++)
             list = lists[i].id == f.id ? &lists[i] : NULL;
         if (!list)
             continue;
-        bf_buf_put(ret_head, head, (size_t)(f.start - head));
+        head_add(ret_head, head, f.start);
         head = c.p;
+        if (list->n == 0)
+            list->at.p = f.start;
         if (f.type != PB_LENGTH || f.len == 0)
             return bf_fail(err, BF_PROTOCOL, "%s is malformed: an empty element among the %s", what, list->what);
         if (++list->n > list->max)
             return bf_fail(err, BF_LIMIT, "%s has more than %zu %s", what, list->max, list->what);
     }
     if (!c.bad)
-        bf_buf_put(ret_head, head, (size_t)(c.end - head));
+        head_add(ret_head, head, c.end);
     return c.bad ? malformed(what, err) : BF_OK;
 }
 

@@ -61,11 +61,16 @@ struct wire_cursor { const uint8_t *p, *end; bool bad; };
 /* The next field; false at the end, or when bad (then bad is set). */
 bool wire_next(struct wire_cursor *c, struct wire_field *ret);
 
-/* A list that wire_split() leaves out: field id, and at most max elements.  n is written. */
-struct wire_list { uint32_t id; size_t max; const char *what; size_t n; };
-/* Copy all top-level fields but those of the lists into *ret_head, and count the lists' elements. */
-enum bf_rc wire_split(const void *p, size_t n, struct wire_list *lists, size_t n_lists, struct bf_buf *ret_head,
+/* A list that wire_split() leaves out: field id, and at most max elements.  n and at are written: how many there are, and from the first
+ * of them on (all of it empty where there is none). */
+struct wire_list { uint32_t id; size_t max; const char *what; size_t n; struct wire_cursor at; };
+/* What is left when the lists are out: lent as it lies while it is one piece, as in what we write, else put together in pieces.  Begins
+ * as zeros and is released by wire_head_done(), also after failure. */
+struct wire_head { const uint8_t *p; size_t n; struct bf_buf pieces; };
+/* Take all top-level fields but those of the lists into *ret_head, and count the lists' elements. */
+enum bf_rc wire_split(const void *p, size_t n, struct wire_list *lists, size_t n_lists, struct wire_head *ret_head,
                       const char *what, struct bf_error *err) BF_MUST_CHECK;
+void wire_head_done(struct wire_head *h);
 /* The next element of list id; false when there is none.  For bytes that wire_split() has accepted. */
 bool wire_next_element(struct wire_cursor *c, uint32_t id, struct wire_field *ret);
 

@@ -42,20 +42,41 @@ Test(proto_wire, fields_are_walked)
 Test(proto_wire, lists_are_split_from_the_head)
 {
     static const char bytes[] = "\x08\x01\x12\x01" "a\x18\x02\x12\x02" "bc\x22\x01" "z";
-    struct wire_list lists[] = {{2, 2, "letters", 0}};
-    struct bf_buf head = {0};
+    struct wire_list lists[] = {{.id = 2, .max = 2, .what = "letters"}};
+    struct wire_head head = {0};
     struct bf_error err = {0};
     cr_assert_eq(wire_split(bytes, sizeof bytes - 1, lists, 1, &head, "a test", &err), BF_OK, "%s", err.text);
     cr_assert_eq(lists[0].n, 2);
-    cr_assert(head.len == 7 && memcmp(head.data, "\x08\x01\x18\x02\x22\x01z", 7) == 0);
-    struct wire_cursor c = {(const uint8_t *)bytes, (const uint8_t *)bytes + sizeof bytes - 1, false};
+    cr_assert(head.n == 7 && memcmp(head.p, "\x08\x01\x18\x02\x22\x01z", 7) == 0);
+    struct wire_cursor c = lists[0].at;
+    cr_assert(c.p == (const uint8_t *)bytes + 2, "from the first of them on");
     struct wire_field f;
     cr_assert(wire_next_element(&c, 2, &f) && f.len == 1 && *f.value == 'a');
     cr_assert(wire_next_element(&c, 2, &f) && f.len == 2 && *f.value == 'b');
     cr_assert(!wire_next_element(&c, 2, &f));
     lists[0].max = 1;
-    cr_assert_eq(wire_split(bytes, sizeof bytes - 1, lists, 1, &head, "a test", &err), BF_LIMIT);
-    bf_buf_free(&head);
+    struct wire_head less = {0};
+    cr_assert_eq(wire_split(bytes, sizeof bytes - 1, lists, 1, &less, "a test", &err), BF_LIMIT);
+    wire_head_done(&head);
+    wire_head_done(&less);
+}
+
+Test(proto_wire, a_head_of_one_piece_is_lent)
+{
+    static const struct { const char *bytes; size_t n, from, head; } cases[] = {
+        {"\x08\x01\x18\x02\x12\x01" "a\x12\x01" "b", 10, 0, 4},      /* before the list, as it is written */
+        {"\x12\x01" "a\x12\x01" "b\x18\x02", 8, 6, 2},
+        {"\x08\x01\x18\x02", 4, 0, 4}, {"\x12\x01" "a", 3, 0, 0}, {"", 0, 0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct wire_list lists[] = {{.id = 2, .max = 2, .what = "letters"}};
+        struct wire_head head = {0};
+        struct bf_error err = {0};
+        cr_assert_eq(wire_split(cases[i].bytes, cases[i].n, lists, 1, &head, "a test", &err), BF_OK, "%zu: %s", i, err.text);
+        cr_expect_eq(head.n, cases[i].head, "%zu", i);
+        cr_expect(head.n == 0 || head.p == (const uint8_t *)cases[i].bytes + cases[i].from, "%zu", i);
+        cr_expect_null(head.pieces.data, "%zu: nothing is copied", i);
+        wire_head_done(&head);
+    }
 }
 
 Test(proto_wire, the_first_failure_stays)
