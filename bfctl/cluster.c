@@ -162,7 +162,7 @@ static enum bf_rc put_coordinator(const struct layout *l, struct bf_error *err)
     write_key("admin", "admin", &l->admin, &text);
     write_key("operator", "operator", &l->operator, &text);
     write_key("viewer", "viewer", &l->viewer, &text);
-    bf_buf_put_str(&text, "store_max: 16Gi\nstore_reserve: 64Mi\ncheckpoint: {turns: 2000, bytes: 64Mi}\nlog_keep: 1Gi\n");
+    bf_buf_put_str(&text, "store_max: 16Gi\nstore_reserve: 64Mi\ncheckpoint: {turns: 20000, bytes: 64Mi}\nlog_keep: 1Gi\n");
     enum bf_rc rc = put(l->dir, "coordinator.conf", &text, 0644, err);
     bf_buf_free(&text);
     return rc;

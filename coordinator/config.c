@@ -50,7 +50,7 @@ static const struct bf_setting settings[] = {
      .help = "ceiling of the store's file"},
     {.key = "store_reserve", .kind = BF_SET_SIZE, .offset = AT(store_reserve_bytes), .preset = "64Mi", .min = 1,
      .max = INT64_MAX, .help = "kept free for cancels and results"},
-    {.key = "checkpoint.turns", .kind = BF_SET_INT, .offset = AT(checkpoint_turns), .preset = "2000", .min = 10, .max = 10000000,
+    {.key = "checkpoint.turns", .kind = BF_SET_INT, .offset = AT(checkpoint_turns), .preset = "20000", .min = 10, .max = 10000000,
      .help = "turns between checkpoints"},
     {.key = "checkpoint.bytes", .kind = BF_SET_SIZE, .offset = AT(checkpoint_bytes), .preset = "64Mi", .min = 1 << 16,
      .max = INT64_MAX, .help = "journal between checkpoints"},

@@ -17,7 +17,7 @@
 #include "coordinator/release.h"
 #include "coordinator/turn_state.h"
 
-enum { DEFAULT_CHECKPOINT_TURNS = 2000, DEFAULT_CHECKPOINT_BYTES = 64 << 20, DEFAULT_CHUNKS_PER_TURN = 2, DEFAULT_GRACE_MS = 5000 };
+enum { DEFAULT_CHECKPOINT_TURNS = 20000, DEFAULT_CHECKPOINT_BYTES = 64 << 20, DEFAULT_CHUNKS_PER_TURN = 2, DEFAULT_GRACE_MS = 5000 };
 
 void turns_set_checkpoint(struct turns *t, uint32_t turns, uint64_t bytes)
 {

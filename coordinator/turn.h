@@ -75,7 +75,7 @@ struct turn_settings {
     int64_t restart_grace_ms;                    /* the largest D_c ever in force (default: lease.coordinator_ms) */
     struct engine_config engine;
     const char *cluster;                         /* hex of the cluster id; borrowed */
-    uint32_t checkpoint_turns;                   /* a checkpoint begins after so many turns… (default 2,000) */
+    uint32_t checkpoint_turns;                   /* a checkpoint begins after so many turns… (default 20,000) */
     uint64_t checkpoint_bytes;                   /* …or so many journal bytes (default 64 MiB) */
     uint32_t chunks_per_turn;                    /* default 2: a millisecond or two */
     int64_t grace_ms;                            /* SIGTERM to SIGKILL at a step's time limit (default 5,000) */
