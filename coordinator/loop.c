@@ -72,13 +72,12 @@ static void collect(struct service *s)
 {
     int64_t until_us = bf_boottime_us() + TURN_US;
     size_t got, asked;
-    do {
+    do {                                         /* until a look at each has found it empty */
         bool room = turn_gathered(s->turns) < s->turn_inputs;
         got = room ? fleet_receive(s->fleet, MESSAGES_AT_ONCE, until_us, service_agent_told, s) : 0;
         asked = api_receive(s->api, MESSAGES_AT_ONCE, until_us);
         s->asked_ms = asked ? bf_boottime_ms() : s->asked_ms;
-        got += asked;
-    } while (got && bf_boottime_us() < until_us);
+    } while ((got == MESSAGES_AT_ONCE || asked == MESSAGES_AT_ONCE) && bf_boottime_us() < until_us);
 }
 
 /* Memory may be ahead of the disk: nothing of this round may get out. */

@@ -24,9 +24,10 @@ struct door;
 enum bf_rc door_open(struct zap *z, const struct door_options *o, struct door **ret, struct bf_error *err) BF_MUST_CHECK;
 void door_close(struct door *d);                 /* NULL is fine */
 const char *door_endpoint(const struct door *d); /* as bound, with the real port */
-/* Becomes readable when something changed; edge-triggered: door_readable() is asked before any wait. */
+/* Becomes readable when something changed; edge-triggered: door_readable() is asked before any wait for it, and says whether something is
+ * there that the descriptor may not tell of. */
 int door_fd(const struct door *d);
-bool door_readable(const struct door *d);
+bool door_readable(struct door *d);
 
 enum door_got {
     DOOR_NONE,                                   /* nothing is waiting */
