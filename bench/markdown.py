@@ -106,8 +106,8 @@ def scaling(by):
         out += line("the same without sockets and disk, both ends of the wire counted, 4 agents of 500 slots", few, "S9, `by_instances`")
         out += line("journal", f"{s9['journal_bytes']:.0f} bytes a step", "S9, `journal_bytes`")
     if s5 and s9:
-        out += line("memory", f"{s5['bytes_per_instance']:.0f} bytes an instance that waits, {s9['by_instances'][-1][2]:.0f} one that is "
-                    "ready", "S5, `bytes_per_instance`; S9, `by_instances`")
+        out += line("memory", f"{s5['bytes_per_instance']:.0f} bytes an instance that waits, {s9['bytes_per_instance']:.0f} one that is "
+                    "ready", "S5, `bytes_per_instance`; S9, the same")
     if s5:
         out += line(s5["what"].split(",")[0] + " instances", f"{s5['create_s']['median']:.2f} s within the coordinator, in one turn",
                     "S5, `create_s`")
@@ -118,9 +118,10 @@ def scaling(by):
         out += line(f"{int(n):,} agents, a heartbeat every 2 s", f"{100 * s8['share']['median']:.1f} % of a core, all back after "
                     f"{s8['reconnect_s']['median']:.1f} s", "S8, `share`, `reconnect_s`")
     if s9:
-        out += "\n" + head("agents", "slots of each", "processor time a step")
-        out += "".join(line(f"{agents:,}", max(1, 10000 // agents), f"{us:.1f} µs") for agents, us, _ in s9["by_agents"])
-        out += line(f"{s9['both'][1]:,}, and {s9['both'][0]:,} steps", 1, f"{s9['both'][2]:.1f} µs")
+        out += "\n" + head("agents", "of one slot each", f"sharing {s9['slots']:,} slots")
+        out += "".join(line(f"{agents:,}", f"{us:.2f} µs", f"{shared:.2f} µs")
+                       for (agents, us, _), (_, shared, _) in zip(s9["by_agents"], s9["by_message"]))
+        out += line(f"{s9['both'][1]:,}, and {s9['both'][0]:,} steps", f"{s9['both'][2]:.2f} µs", "")
     return out
 
 

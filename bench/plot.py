@@ -7,7 +7,9 @@ import math
 import sys
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 460, 300, 60, 40, 60
-COLOURS = ("#1f5f8b", "#b5482a")
+# Key of a curve -> its title and colour.
+CURVES = {"instances": ("instances", "#1f5f8b"), "agents": ("agents of one slot each", "#b5482a"),
+          "message": ("agents that share all slots", "#4a7a3a")}
 
 
 def axis_y(values):
@@ -41,19 +43,19 @@ def panel(at, title, points, low, high, colour):
     return out
 
 
-def write(path, series):
-    """series: (title, [(size, µs), …]); the panels share their vertical axis."""
-    low, high = axis_y([y for _, points in series for _, y in points])
-    width, height = LEFT + len(series) * (WIDTH + GAP), TOP + HEIGHT + 40
+def write(path, by):
+    """by: key of a curve -> (size, µs, …) of each point; the panels share their vertical axis."""
+    low, high = axis_y([row[1] for rows in by.values() for row in rows])
+    width, height = LEFT + len(by) * (WIDTH + GAP), TOP + HEIGHT + 40
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="12">',
            f'<rect width="{width}" height="{height}" fill="white"/>']
-    for i, (title, points) in enumerate(series):
-        out += panel(i, title, points, low, high, COLOURS[i % len(COLOURS)])
+    for i, (key, rows) in enumerate(by.items()):
+        title, colour = CURVES[key]
+        out += panel(i, title, [(row[0], row[1]) for row in rows], low, high, colour)
     with open(path, "w", encoding="utf-8") as f:
         f.write("\n".join(out + ["</svg>", ""]))
 
 
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as data:
-        told = json.load(data)
-    write(sys.argv[2], [(key, [(row[0], row[1]) for row in told[key]]) for key in ("instances", "agents")])
+        write(sys.argv[2], json.load(data))
