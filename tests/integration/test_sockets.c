@@ -327,6 +327,31 @@ Test(sockets, only_the_connection_that_said_hello_is_heard)
     world_free(w);
 }
 
+/* A send may take the edge of the descriptor, and with it the only word of a message that came meanwhile. */
+Test(sockets, what_came_before_a_send_is_seen_after_it)
+{
+    struct world *w = world_new();
+    struct peer a = connect_as(w, fleet_endpoint(w->fleet), AGENT_A);
+    send_agent(&a, AGENT_HELLO, 7);
+    cr_assert(SERVE_UNTIL(w, w->told, 0, PEER_WAIT_MS));
+    while (fleet_receive(w->fleet, 1000, INT64_MAX, told, w) > 0)
+        continue;
+    cr_expect_not(fleet_readable(w->fleet), "found empty");
+    send_agent(&a, AGENT_HEARTBEAT, 7);
+    bool seen = false;
+    for (int64_t until_ms = bf_boottime_ms() + PEER_WAIT_MS; !seen && bf_boottime_ms() < until_ms;) {
+        struct pollfd fd = {.fd = fleet_fd(w->fleet), .events = POLLIN};
+        poll(&fd, 1, 10);
+        fleet_say(w, AGENT_A, 7, AGENT_WELCOME);
+        seen = fleet_readable(w->fleet);
+    }
+    cr_assert(seen);
+    cr_expect_eq(fleet_receive(w->fleet, 1000, INT64_MAX, told, w), 1);
+    cr_expect_eq(w->told, 2);
+    peer_close(&a);
+    world_free(w);
+}
+
 /* An agent that leaves sends BYE and closes: that an answer to an earlier message finds it gone must not make its BYE unheard. */
 Test(sockets, what_a_peer_said_before_it_went_is_heard)
 {

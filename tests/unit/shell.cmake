@@ -11,6 +11,7 @@ bf_unit_test(test_details SOURCES test_details.c LIBS bf_shell bf_store bf_proto
 bf_unit_test(test_room SOURCES test_room.c LIBS bf_shell bf_turn bf_store bf_engine bf_plan bf_proto bf_common)
 bf_unit_test(test_turn LIBS bf_turn bf_engine bf_plan bf_proto bf_common)
 bf_unit_test(test_turn_resume LIBS bf_turn bf_engine bf_plan bf_proto bf_common)
+bf_unit_test(test_turn_release LIBS bf_turn bf_engine bf_plan bf_proto bf_common)
 bf_unit_test(test_authority SOURCES test_authority.c ../support/engine_fixture.c ../support/engine_chaos.c
              LIBS bf_shell bf_zap bf_engine bf_plan bf_proto bf_common m)
 bf_unit_test(test_turn_size LIBS bf_shell)
