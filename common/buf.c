@@ -1,4 +1,4 @@
-/* Growth doubles; integers are put together byte by byte, so that the host's order and alignment never matter. */
+/* Growth doubles. */
 #include "common/buf.h"
 
 #include <assert.h>
@@ -132,15 +132,12 @@ bool bf_take_bytes(struct bf_reader *r, size_t n, const uint8_t **ret)
     return true;
 }
 
-static bool take_le(struct bf_reader *r, size_t n, uint64_t *ret)
+static inline bool take_le(struct bf_reader *r, size_t n, uint64_t *ret)
 {
     const uint8_t *p = NULL;
     if (!bf_take_bytes(r, n, &p))
         return false;
-    uint64_t v = 0;
-    for (size_t i = 0; i < n; i++)
-        v |= (uint64_t)p[i] << (8 * i);
-    *ret = v;
+    *ret = bf_le_get(p, n);
     return true;
 }
 

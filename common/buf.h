@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/le.h"
+
 /* All-zero is empty.  data is owned. */
 struct bf_buf {
     uint8_t *data;
@@ -22,13 +24,10 @@ static inline void bf_buf_reserve(struct bf_buf *b, size_t more)
 
 void bf_buf_put(struct bf_buf *b, const void *p, size_t n);
 
-/* A compiler makes one store of it where the host's order is this one. */
 static inline void bf_buf_put_le(struct bf_buf *b, uint64_t v, size_t n)
 {
     bf_buf_reserve(b, n);
-    uint8_t *p = b->data + b->len;
-    for (size_t i = 0; i < n; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
+    bf_le_put(b->data + b->len, v, n);
     b->len += n;
 }
 

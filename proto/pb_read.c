@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "common/le.h"
+
 enum { TAG_MAX_BYTES = 2, LENGTH_MAX_BYTES = 4 };
 
 struct reading {
@@ -35,11 +37,8 @@ static inline bool take_fixed64(struct pb_in *in, uint64_t *ret)
 {
     if (in->end - in->p < 8)
         return false;
-    uint64_t v = 0;
-    for (unsigned i = 0; i < 8; i++)
-        v |= (uint64_t)in->p[i] << (8 * i);
+    *ret = bf_le_get(in->p, 8);
     in->p += 8;
-    *ret = v;
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/le.h"
 #include "proto/pb_read.h"
 
 enum { PB_TAG_MAX = 5, PB_VARINT_MAX = 10, PB_NUMBER_ROOM = PB_TAG_MAX + PB_VARINT_MAX };      /* bytes */
@@ -70,8 +71,7 @@ static inline void pb_put_fixed64(struct pb_out *o, uint32_t id, uint64_t v)
         return;
     pb_room(o, PB_NUMBER_ROOM);
     uint8_t *p = pb_varint(o->p, (uint64_t)id << 3 | PB_FIXED64);
-    for (unsigned i = 0; i < 8; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
+    bf_le_put(p, v, 8);
     o->p = p + 8;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/le.h"
 #include "coordinator/engine/internal.h"
 
 struct hasher { crypto_generichash_state state; struct bf_buf buf; };
@@ -58,11 +59,9 @@ static void put_outcome(struct hasher *h, const struct outcome *o)
     bf_buf_put_u8(&h->buf, o->usage.session);
 }
 
-/* Little-endian, whatever the host's order is. */
 static inline uint8_t *raw(uint8_t *p, uint64_t v, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
+    bf_le_put(p, v, n);
     return p + n;
 }
 
