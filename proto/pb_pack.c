@@ -30,9 +30,8 @@ static void out_done(struct bf_buf *b, struct pb_out o)
 
 static uint8_t *put_fixed64(uint8_t *p, uint64_t v)
 {
-    for (unsigned i = 0; i < 8; i++)
-        *p++ = (uint8_t)(v >> (8 * i));
-    return p;
+    bf_le_put(p, v, 8);
+    return p + 8;
 }
 
 /* false: of a type that is not used. */
@@ -148,11 +147,15 @@ static inline bool is_absent(const ProtobufCFieldDescriptor *f, const ProtobufCM
 static bool pack(const ProtobufCMessage *m, struct bf_buf *b)
 {
     const ProtobufCFieldDescriptor *f = m->descriptor->fields, *end = f + m->descriptor->n_fields;
-    bool good = m->n_unknown_fields == 0;
-    for (; good && f < end; f++)
-        if (!is_absent(f, m))
-            good = is_used(f) && (f->label == PROTOBUF_C_LABEL_REPEATED ? put_list(b, f, m) : put_field(b, f, m));
-    return good;
+    if (m->n_unknown_fields > 0)
+        return false;
+    for (; f < end; f++) {
+        if (is_absent(f, m))
+            continue;
+        if (!is_used(f) || !(f->label == PROTOBUF_C_LABEL_REPEATED ? put_list(b, f, m) : put_field(b, f, m)))
+            return false;
+    }
+    return true;
 }
 
 bool pb_pack(const ProtobufCMessage *m, struct bf_buf *b)
