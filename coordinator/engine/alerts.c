@@ -69,26 +69,29 @@ const struct alert_fact *alert_like(const struct engine *e, const struct alert_f
 
 /* ---- groups ---- */
 
-static void key_of(const struct alert_fact *c, struct bf_buf *ret)
+enum { KEY_NUMBERS = 5, KEY_TEXTS = 3 };
+struct group_key { size_t n; uint8_t at[KEY_NUMBERS * sizeof(uint32_t) + KEY_TEXTS * FINGERPRINT_MAX]; };
+
+/* A fingerprint is the longest of the texts; what is longer is cut, and comes from nobody.  Only what is set is written. */
+static void key_of(const struct alert_fact *c, struct group_key *ret)
 {
-    const uint32_t numbers[] = {c->backfill, c->step, (uint32_t)c->failure_class, (uint32_t)c->source, (uint32_t)c->code};
-    const char *const texts[] = {c->sqlstate, c->dbms, c->print};
-    enum { N_TEXTS = sizeof texts / sizeof *texts };
-    size_t lengths[N_TEXTS], all = sizeof numbers;
-    for (size_t i = 0; i < N_TEXTS; i++)
-        all += lengths[i] = strlen(texts[i]) + 1;
-    bf_buf_reserve(ret, all);
-    bf_buf_put(ret, numbers, sizeof numbers);
-    for (size_t i = 0; i < N_TEXTS; i++)
-        bf_buf_put(ret, texts[i], lengths[i]);
+    const uint32_t numbers[KEY_NUMBERS] = {c->backfill, c->step, (uint32_t)c->failure_class, (uint32_t)c->source, (uint32_t)c->code};
+    const char *const texts[KEY_TEXTS] = {c->sqlstate, c->dbms, c->print};
+    memcpy(ret->at, numbers, sizeof numbers);
+    ret->n = sizeof numbers;
+    for (size_t i = 0; i < KEY_TEXTS; i++) {
+        size_t n = strnlen(texts[i], FINGERPRINT_MAX - 1);
+        memcpy(ret->at + ret->n, texts[i], n);
+        ret->at[ret->n + n] = '\0';
+        ret->n += n + 1;
+    }
 }
 
 struct alert_group *alert_group_of(const struct engine *e, const struct alert_fact *cause)
 {
-    struct bf_buf key = {0};
+    struct group_key key;
     key_of(cause, &key);
-    uintptr_t at = (uintptr_t)bf_smap_get(&e->alerts.group_of, key.data, key.len);
-    bf_buf_free(&key);
+    uintptr_t at = (uintptr_t)bf_smap_get(&e->alerts.group_of, key.at, key.n);
     return at ? &e->alerts.groups.at[at - 1] : NULL;
 }
 
@@ -103,9 +106,9 @@ static void mark(struct alert_book *k, uint32_t group)
 static uint32_t group_for(struct engine *e, const struct alert_fact *cause)
 {
     struct alert_book *k = &e->alerts;
-    struct bf_buf key = {0};
+    struct group_key key;
     key_of(cause, &key);
-    uintptr_t at = (uintptr_t)bf_smap_get(&k->group_of, key.data, key.len);
+    uintptr_t at = (uintptr_t)bf_smap_get(&k->group_of, key.at, key.n);
     if (!at) {
         uint32_t slot = (uint32_t)k->groups.n;
         if (k->free_groups.n > 0)
@@ -115,22 +118,20 @@ static uint32_t group_for(struct engine *e, const struct alert_fact *cause)
         bool dirty = k->groups.at[slot].dirty;   /* freed in this turn: it is in the list */
         k->groups.at[slot] = (struct alert_group){.dirty = dirty};
         fact_own(&k->groups.at[slot].cause, cause);
-        bf_smap_put(&k->group_of, key.data, key.len, (void *)(uintptr_t)(slot + 1));
+        bf_smap_put(&k->group_of, key.at, key.n, (void *)(uintptr_t)(slot + 1));
         const struct alert_fact *a = alert_like(e, cause);
         k->groups.at[slot].alert = a ? a->id : 0;
         at = slot + 1;
     }
-    bf_buf_free(&key);
     return (uint32_t)(at - 1);
 }
 
 static void group_free(struct alert_book *k, uint32_t group)
 {
     struct alert_group *g = &k->groups.at[group];
-    struct bf_buf key = {0};
+    struct group_key key;
     key_of(&g->cause, &key);
-    bf_smap_del(&k->group_of, key.data, key.len);
-    bf_buf_free(&key);
+    bf_smap_del(&k->group_of, key.at, key.n);
     fact_done(&g->cause);
     g->cause = (struct alert_fact){0};
     bf_vec_push(&k->free_groups, group);
