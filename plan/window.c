@@ -51,11 +51,11 @@ static int64_t last_at(const struct zone *z, int64_t local_s)
     return n > 0 ? at_s[n - 1] : zone_first_at(z, local_s);
 }
 
-static struct stretch stretch_of(const struct plan_window *w, const struct zone *z, int32_t day)
+/* What the clock shows where the stretch of a day begins and ends. */
+static struct stretch local_of(const struct plan_window *w, int32_t day)
 {
     int64_t midnight_s = (int64_t)day * BF_DAY_S;
-    int64_t to_s = midnight_s + w->to_s + (w->to_s <= w->from_s ? BF_DAY_S : 0);
-    return (struct stretch){zone_first_at(z, midnight_s + w->from_s), last_at(z, to_s)};
+    return (struct stretch){midnight_s + w->from_s, midnight_s + w->to_s + (w->to_s <= w->from_s ? BF_DAY_S : 0)};
 }
 
 /* The last of the days from this one on of which each begins where the one before ended; INT32_MAX: that goes on for ever. */
@@ -81,10 +81,13 @@ static int64_t end_of(const struct plan_window *w, const struct zone *z, int32_t
         day = last_joined(w, day);
         if (day == INT32_MAX)
             return INT64_MAX;
-        int64_t end_s = stretch_of(w, z, day).until_s;
+        int64_t end_s = last_at(z, local_of(w, day).until_s);
         until_s = end_s > until_s ? end_s : until_s;
         day = next_day(w, day + 1);
-        if (day == INT32_MAX || stretch_of(w, z, day).from_s > until_s)
+        if (day == INT32_MAX)
+            return until_s;
+        int64_t from_s = local_of(w, day).from_s;
+        if (zone_never_before(z, from_s) > until_s || zone_first_at(z, from_s) > until_s)
             return until_s;
     }
 }
@@ -95,7 +98,10 @@ static struct stretch stretch_around(const struct plan_window *w, const struct z
 {
     int64_t local_s = at_s + zone_span_at(z, at_s).offset_s;
     for (int32_t day = (int32_t)bf_floor_div(local_s, BF_DAY_S) - DAYS_BACK; (day = next_day(w, day)) != INT32_MAX; day++) {
-        struct stretch s = stretch_of(w, z, day);
+        struct stretch local = local_of(w, day);
+        if (zone_always_from(z, local.until_s) <= at_s)
+            continue;
+        struct stretch s = {zone_first_at(z, local.from_s), last_at(z, local.until_s)};
         if (s.from_s < s.until_s && s.until_s > at_s)
             return (struct stretch){s.from_s, end_of(w, z, day)};
     }

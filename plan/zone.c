@@ -333,10 +333,19 @@ struct zone_span zone_span_at(const struct zone *z, int64_t utc_s)
     return s;
 }
 
+int64_t zone_never_before(const struct zone *z, int64_t local_s)
+{
+    return add(local_s, -(int64_t)z->offset_max_s);
+}
+
+int64_t zone_always_from(const struct zone *z, int64_t local_s)
+{
+    return add(local_s, -(int64_t)z->offset_min_s);
+}
+
 int64_t zone_first_at(const struct zone *z, int64_t local_s)
 {
-    /* Before that even the largest offset shows less. */
-    struct zone_span s = zone_span_at(z, add(local_s, -(int64_t)z->offset_max_s));
+    struct zone_span s = zone_span_at(z, zone_never_before(z, local_s));
     while (s.until_s != INT64_MAX && add(s.until_s, s.offset_s) <= local_s)
         s = zone_span_at(z, s.until_s);
     int64_t at_s = add(local_s, -(int64_t)s.offset_s);
@@ -346,8 +355,8 @@ int64_t zone_first_at(const struct zone *z, int64_t local_s)
 size_t zone_instants(const struct zone *z, int64_t local_s, int64_t ret_utc_s[2])
 {
     size_t n = 0;
-    int64_t last_s = add(local_s, -(int64_t)z->offset_min_s);
-    struct zone_span s = zone_span_at(z, add(local_s, -(int64_t)z->offset_max_s));
+    int64_t last_s = zone_always_from(z, local_s);
+    struct zone_span s = zone_span_at(z, zone_never_before(z, local_s));
     for (;; s = zone_span_at(z, s.until_s)) {
         int64_t at_s = add(local_s, -(int64_t)s.offset_s);
         if (at_s >= s.from_s && at_s < s.until_s)

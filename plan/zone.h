@@ -32,6 +32,9 @@ bool zone_equal(const struct zone *a, const struct zone *b);      /* one name, a
 struct zone_span zone_span_at(const struct zone *z, int64_t utc_s);
 /* The first instant at which the clock shows local_s or later: after a gap its end, at a repeated time the first of the two. */
 int64_t zone_first_at(const struct zone *z, int64_t local_s);
+/* Before the first of these instants the clock has never shown local_s, and from the second on it shows no less: bounds that need no search. */
+int64_t zone_never_before(const struct zone *z, int64_t local_s);
+int64_t zone_always_from(const struct zone *z, int64_t local_s);
 /* The instants at which the clock shows exactly local_s, in order: 0 in a gap, 1, or 2 when it is set back.  Fills ret up to 2. */
 size_t zone_instants(const struct zone *z, int64_t local_s, int64_t ret_utc_s[2]);
 
