@@ -36,6 +36,15 @@ void bf_buf_put_str(struct bf_buf *b, const char *s)
     bf_buf_put(b, s, strlen(s));
 }
 
+void bf_buf_put_number(struct bf_buf *b, uint64_t v)
+{
+    char digits[20], *p = digits + sizeof digits;
+    do
+        *--p = (char)('0' + v % 10);
+    while ((v /= 10) > 0);
+    bf_buf_put(b, p, (size_t)(digits + sizeof digits - p));
+}
+
 static bool json_plain(char c)
 {
     return (unsigned char)c >= 0x20 && c != '"' && c != '\\';

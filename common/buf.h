@@ -55,6 +55,7 @@ void bf_buf_put_str(struct bf_buf *b, const char *s);          /* without the NU
 void bf_buf_put_json(struct bf_buf *b, const char *s);         /* s, valid UTF-8, as a JSON string with its quotes */
 /* Any bytes as the inside of a JSON string, without quotes: what is no UTF-8, and NUL, becomes U+FFFD. */
 void bf_buf_put_json_bytes(struct bf_buf *b, const uint8_t *p, size_t n);
+void bf_buf_put_number(struct bf_buf *b, uint64_t v);          /* in decimal */
 void bf_buf_printf(struct bf_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A NUL after the bytes, not counted in len; returns data as a string. */
 const char *bf_buf_cstr(struct bf_buf *b);

@@ -152,14 +152,33 @@ void bf_format_size(uint64_t bytes, char *ret, size_t ret_size)
         snprintf(ret, ret_size, "%llu %s", whole, names[i]);
 }
 
+/* The last n digits of v. */
+static void put_digits(char *at, size_t n, uint32_t v)
+{
+    for (; n-- > 0; v /= 10)
+        at[n] = (char)('0' + v % 10);
+}
+
+/* Written for each record of the audit trail and each line of a log, so without printf. */
 void bf_format_time(int64_t realtime_us, char ret[BF_TIME_MAX])
 {
     const int64_t day_us = INT64_C(1000000) * BF_DAY_S;
     int64_t days = bf_floor_div(realtime_us, day_us), rest = realtime_us % day_us + (realtime_us % day_us < 0 ? day_us : 0);
     struct bf_date d = bf_date_from_days((int32_t)days);
-    int64_t s = rest / 1000000;
-    snprintf(ret, BF_TIME_MAX, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", (int)d.year, (unsigned)d.month, (unsigned)d.day,
-             (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60), (int)(rest % 1000000));
+    uint32_t s = (uint32_t)(rest / 1000000);
+    char clock[] = "-00-00T00:00:00.000000Z";
+    put_digits(clock + 1, 2, d.month);
+    put_digits(clock + 4, 2, d.day);
+    put_digits(clock + 7, 2, s / 3600);
+    put_digits(clock + 10, 2, s / 60 % 60);
+    put_digits(clock + 13, 2, s % 60);
+    put_digits(clock + 16, 6, (uint32_t)(rest % 1000000));
+    if (d.year >= 0 && d.year <= 9999) {
+        put_digits(ret, 4, (uint32_t)d.year);
+        memcpy(ret + 4, clock, sizeof clock);
+    } else {
+        snprintf(ret, BF_TIME_MAX, "%04d%s", (int)d.year, clock);
+    }
 }
 
 void bf_hex(const void *p, size_t n, char *ret)
@@ -251,7 +270,7 @@ bool bf_utf8_valid(const void *p, size_t n)
 {
     const uint8_t *at = p, *end = at + n;
     while (at < end) {
-        size_t len = end - at >= 8 && eight_ascii(at) ? 8 : utf8_sequence(at, (size_t)(end - at));
+        size_t len = end - at >= 8 && eight_ascii(at) ? 8 : *at - 1u < 0x7f ? 1 : utf8_sequence(at, (size_t)(end - at));
         if (len == 0)
             return false;
         at += len;

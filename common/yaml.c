@@ -299,7 +299,7 @@ bool bf_yaml_is_null(const struct bf_yaml_node *n)
 {
     static const char *const words[] = {"", "~", "null", "Null", "NULL"};
     enum { LONGEST = 4 };
-    if (n->kind != BF_YAML_SCALAR || n->quoted || n->text_len > LONGEST)
+    if (n->kind != BF_YAML_SCALAR || n->quoted || n->text_len > LONGEST || !strchr("~nN", *n->text))     /* or the end of "" */
         return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(n->text, words[i]) == 0)

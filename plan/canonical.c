@@ -43,7 +43,7 @@ void walk_add_text(struct walk *w, const char *key, const char *text, enum plan_
 
 void walk_add_number(struct walk *w, const char *key, uint64_t n, enum plan_fact fact)
 {
-    bf_buf_printf(&w->value, "%" PRIu64, n);
+    bf_buf_put_number(&w->value, n);
     walk_add(w, key, fact);
 }
 
@@ -57,7 +57,9 @@ void walk_add_duration(struct walk *w, const char *key, int64_t ms, enum plan_fa
 void walk_add_named(struct walk *w, const char *prefix, const char *name, enum plan_fact fact)
 {
     bf_buf_clear(&w->key);
-    bf_buf_printf(&w->key, "%s.%s", prefix, name);
+    bf_buf_put_str(&w->key, prefix);
+    bf_buf_put_u8(&w->key, '.');
+    bf_buf_put_str(&w->key, name);
     walk_add(w, bf_buf_cstr(&w->key), fact);
 }
 

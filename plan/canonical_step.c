@@ -168,16 +168,18 @@ void walk_add_resources(struct walk *w, const char *prefix, const struct plan_re
     char key[32], text[PLAN_BUDGET_TEXT_MAX];
     for (size_t i = 0; i < sizeof dimensions / sizeof *dimensions; i++) {
         uint64_t n = plan_resources_get(r, dimensions[i]);
+        if (n == 0)
+            continue;
         snprintf(key, sizeof key, "%s%s", prefix, dimensions[i]);
         plan_budget_format(dimensions[i], n, text);
-        if (n && i == 0)
+        if (i == 0)
             walk_add_text(w, key, text, fact);
-        else if (n)
+        else
             walk_add_number(w, key, n, fact);
     }
-    snprintf(key, sizeof key, "%sunits", prefix);
     for (size_t i = 0; i < r->n_units; i++) {
-        bf_buf_printf(&w->value, "%" PRIu64, r->units[i].n);
+        snprintf(key, sizeof key, "%sunits", prefix);
+        bf_buf_put_number(&w->value, r->units[i].n);
         walk_add_named(w, key, r->units[i].name, fact);
     }
 }

@@ -110,8 +110,10 @@ void plan_duration_text(int64_t ms, struct bf_buf *ret)
     if (ms == 0)
         bf_buf_put_str(ret, "0s");
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (ms >= units[i].ms)
-            bf_buf_printf(ret, "%" PRId64 "%s", ms / units[i].ms, units[i].name);
+        if (ms >= units[i].ms) {
+            bf_buf_put_number(ret, (uint64_t)(ms / units[i].ms));
+            bf_buf_put_str(ret, units[i].name);
+        }
         ms %= units[i].ms;
     }
 }

@@ -133,10 +133,10 @@ static bool is_used(const ProtobufCFieldDescriptor *f)
 /* Most fields of a message are not set, and of these nothing is said, whatever their type.  A message has no quantifier but its address. */
 static inline bool is_absent(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *m)
 {
+    if (f->quantifier_offset && f->label == PROTOBUF_C_LABEL_OPTIONAL)
+        return !*(const protobuf_c_boolean *)member(m, f->quantifier_offset);
     if (f->label == PROTOBUF_C_LABEL_REPEATED)
         return *(const size_t *)member(m, f->quantifier_offset) == 0;
-    if (f->label == PROTOBUF_C_LABEL_OPTIONAL && f->quantifier_offset)
-        return !*(const protobuf_c_boolean *)member(m, f->quantifier_offset);
     if (f->type != PROTOBUF_C_TYPE_MESSAGE)
         return false;
     const void *part;

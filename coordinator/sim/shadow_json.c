@@ -76,7 +76,7 @@ static bool is_new(const struct name *names, size_t n, struct name name)
 static size_t wanted(const struct reading *r, unsigned depth, struct name name)
 {
     for (size_t i = 0; depth == 0 && i < r->n_want; i++)
-        if (strlen(r->want[i].name) == name.n && memcmp(r->want[i].name, name.at, name.n) == 0)
+        if (strncmp(r->want[i].name, name.at, name.n) == 0 && r->want[i].name[name.n] == '\0')
             return i;
     return r->n_want;
 }

@@ -112,3 +112,15 @@ Test(buf, a_length_that_overflows_is_a_bug, .signal = SIGABRT)
     bf_buf_put_u8(&b, 1);
     bf_buf_reserve(&b, SIZE_MAX);
 }
+
+Test(buf, numbers_are_put_in_decimal)
+{
+    static const struct { uint64_t v; const char *text; } cases[] = {
+        {0, "0"}, {7, "7"}, {10, "10"}, {1234567890, "1234567890"}, {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bf_buf b = {0};
+        bf_buf_put_number(&b, cases[i].v);
+        cr_expect_str_eq(bf_buf_cstr(&b), cases[i].text);
+        bf_buf_free(&b);
+    }
+}
