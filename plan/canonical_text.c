@@ -2,7 +2,6 @@
 #include "plan/canonical.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 /* ---- text ---- */

@@ -48,7 +48,7 @@ static bool may_be_tried(const struct shadow_backfill *b, uint32_t step)
 
 static bool has_alert(const struct engine *e, enum alert_kind kind, uint32_t backfill, uint32_t step)
 {
-    for (size_t i = 0; i < engine_n_alerts(e); i++) {
+    for (size_t i = 0, n = engine_n_alerts(e); i < n; i++) {
         const struct alert_fact *a = engine_alert(e, i);
         if (a->kind == kind && a->state != ALERT_RESOLVED && a->backfill == backfill && a->step == step)
             return true;
