@@ -9,6 +9,7 @@ gives commands without end; fsck after every kill.
 After each run: the backfill has the right end, no acknowledged command is lost, every day was committed exactly once, and no two
 attempts of one instance were alive together (the witnesses' locks).  Last line: one JSON object."""
 import argparse
+import glob
 import os
 import random
 import shutil
@@ -197,11 +198,15 @@ def alive(pid):
 
 
 def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-            return [int(p) for p in f.read().split()]
-    except FileNotFoundError:
-        return []
+    """Of all threads: an agent starts its steps in some of their own."""
+    found = []
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        try:
+            with open(path, encoding="ascii") as f:
+                found += [int(p) for p in f.read().split()]
+        except FileNotFoundError:
+            pass                                 # the thread has ended
+    return found
 
 
 def ended(cluster, backfill):
