@@ -378,10 +378,10 @@ static void tell_limits(const struct loop *l, uint32_t bits)
 }
 
 /* One for each processor that it may use, as long as the kernel's own locks do not make them wait for each other. */
-static size_t n_spawners(const struct loop *l)
+static unsigned n_spawners(const struct loop *l)
 {
     uint64_t n = l->cpu_milli / 1000;
-    return n < 1 ? 1 : n > SPAWNERS_MAX ? SPAWNERS_MAX : (size_t)n;
+    return n < 1 ? 1 : n > SPAWNERS_MAX ? SPAWNERS_MAX : (unsigned)n;
 }
 
 static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char **ret_work, char **ret_results, struct bf_error *err)

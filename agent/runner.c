@@ -312,10 +312,8 @@ static void begin(struct run *run)
         snprintf(run->start->why, sizeof run->start->why, "%s", err.text);
     }
     start_join(run->start, run->leaf);
-    if (job->errnum == 0 && r->spawner) {
-        spawner_add(r->spawner, job);
+    if (job->errnum == 0 && r->spawner && spawner_add(r->spawner, job))
         return;
-    }
     if (job->errnum == 0)
         spawn_job_run(job);
     job->next = r->begun;
@@ -545,14 +543,6 @@ static void take_start(struct run *run)
         (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGTERM, NULL, 0u);
 }
 
-static void take_starts(struct spawn_job *done)
-{
-    for (struct spawn_job *next; done; done = next) {
-        next = done->next;
-        take_start(done->owner);
-    }
-}
-
 /* Nothing of what ran is left. */
 static void take_end(struct run *run)
 {
@@ -609,7 +599,8 @@ static void look_at(struct run *run, int64_t now_ms)
 void runner_event(struct runner *r, const struct source *s)
 {
     if (s->kind == SOURCE_SPAWNER) {
-        take_starts(spawner_done(r->spawner));
+        for (struct spawn_job *job; (job = spawner_done(r->spawner)) != NULL;)
+            take_start(job->owner);
         return;
     }
     struct run *run = s->owner;
@@ -656,8 +647,10 @@ static void sample(struct runner *r, int64_t now_ms)
 
 void runner_run(struct runner *r, int64_t now_ms)
 {
-    while (r->begun)
-        take_starts(BF_TAKE(r->begun));
+    for (struct spawn_job *job; (job = r->begun) != NULL;) {
+        r->begun = job->next;
+        take_start(job->owner);
+    }
     if (r->sample_at_ms <= now_ms)
         sample(r, now_ms);
     for (size_t i = r->runs.n; i-- > 0;) {

@@ -34,7 +34,7 @@ struct runner_setup {
     const char *const *own_env;
     const char *work_dir, *result_dir;       /* absolute */
     int epoll_fd;
-    size_t n_spawners;                       /* threads that start processes; 0: the caller's own does */
+    unsigned n_spawners;                      /* threads that start processes; 0: the caller's own does */
     uint64_t nofile_soft;                    /* of steps */
     uint64_t cpu_milli, memory_bytes;        /* what the host has for all of them */
     runner_started *started;                 /* each from within runner_event and runner_run */

@@ -1,29 +1,18 @@
 /* See spawner.h. */
 #include "agent/spawner.h"
 
-#include <assert.h>
-#include <pthread.h>
-#include <signal.h>
+#include <errno.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
 #include "common/clock.h"
 #include "common/mem.h"
-
-#define STACK_BYTES (256u << 10)             /* spawn_process has a child's stack on it */
-
-struct queue { struct spawn_job *first, **last; };
+#include "common/work_queue.h"
 
 struct spawner {
-    pthread_mutex_t lock;                    /* of all below but threads */
-    pthread_cond_t wake;
-    struct queue waiting, done;
-    size_t under_way;
-    bool stopped, leaving;
-    int event_fd;
-    size_t n_threads;
-    pthread_t threads[];
+    struct bf_work_queue *queue;
+    atomic_bool stopped;
+    atomic_size_t under_way;                 /* counted before `stopped` is looked at */
 };
 
 void spawn_job_run(struct spawn_job *job)
@@ -32,83 +21,33 @@ void spawn_job_run(struct spawn_job *job)
     job->errnum = spawn_process(&job->req, &job->process, &job->what);
 }
 
-static void queue_put(struct queue *q, struct spawn_job *job)
-{
-    job->next = NULL;
-    *q->last = job;
-    q->last = &job->next;
-}
-
-/* All of it at once. */
-static struct spawn_job *queue_take(struct queue *q)
-{
-    struct spawn_job *first = q->first;
-    *q = (struct queue){NULL, &q->first};
-    return first;
-}
-
-static struct spawn_job *next_job(struct spawner *s)
-{
-    while (!s->leaving && (s->stopped || !s->waiting.first))
-        pthread_cond_wait(&s->wake, &s->lock);
-    if (s->leaving)
-        return NULL;
-    struct spawn_job *job = s->waiting.first;
-    s->waiting.first = job->next;
-    if (!job->next)
-        s->waiting.last = &s->waiting.first;
-    s->under_way++;
-    return job;
-}
-
-static void *work(void *arg)
+static void run(void *arg, void *work)
 {
     struct spawner *s = arg;
-    struct spawn_job *job;
-    uint64_t one = 1;
-    pthread_mutex_lock(&s->lock);
-    while ((job = next_job(s))) {
-        pthread_mutex_unlock(&s->lock);
+    struct spawn_job *job = work;
+    atomic_fetch_add(&s->under_way, 1);
+    if (atomic_load(&s->stopped))
+        job->errnum = ECANCELED;
+    else
         spawn_job_run(job);
-        pthread_mutex_lock(&s->lock);
-        s->under_way--;
-        bool first = !s->done.first;
-        queue_put(&s->done, job);
-        if (first)
-            (void)!write(s->event_fd, &one, sizeof one);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return NULL;
+    atomic_fetch_sub(&s->under_way, 1);
 }
 
-/* All signals are blocked in them: handlers and signalfd are the loop's. */
-static void start_threads(struct spawner *s, size_t n)
+static void drop(void *work)
 {
-    sigset_t all, before;
-    pthread_attr_t attr;
-    sigfillset(&all);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    while (s->n_threads < n && pthread_create(&s->threads[s->n_threads], &attr, work, s) == 0)
-        s->n_threads++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
+    (void)work;                              /* the owner's */
 }
 
-struct spawner *spawner_new(size_t n_threads)
+struct spawner *spawner_new(unsigned n_threads)
 {
-    struct spawner *s = bf_xcalloc(1, sizeof *s + n_threads * sizeof s->threads[0]);
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->wake, NULL);
-    (void)queue_take(&s->waiting);
-    (void)queue_take(&s->done);
-    s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s->event_fd >= 0)
-        start_threads(s, n_threads);
-    if (s->n_threads > 0)
+    struct spawner *s = bf_xcalloc(1, sizeof *s);
+    struct bf_error err = {0};
+    /* Steps have the priority of the thread that starts them: the agent's own. */
+    const struct bf_work_options options = {.what = "starts of steps", .run = run, .drop = drop, .arg = s, .n_threads = n_threads,
+                                            .nice = getpriority(PRIO_PROCESS, 0), .waiting_max = SIZE_MAX};
+    if (bf_work_queue_open(&options, &s->queue, &err) == BF_OK)
         return s;
-    spawner_free(s);
+    free(s);
     return NULL;
 }
 
@@ -116,47 +55,28 @@ void spawner_free(struct spawner *s)
 {
     if (!s)
         return;
-    pthread_mutex_lock(&s->lock);
-    assert(s->under_way == 0 && !s->done.first && (s->stopped || !s->waiting.first));
-    s->leaving = true;
-    pthread_cond_broadcast(&s->wake);
-    pthread_mutex_unlock(&s->lock);
-    for (size_t i = 0; i < s->n_threads; i++)
-        pthread_join(s->threads[i], NULL);
-    bf_close_cleanup(&s->event_fd);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
+    bf_work_queue_close(s->queue);
     free(s);
 }
 
 int spawner_fd(const struct spawner *s)
 {
-    return s->event_fd;
+    return bf_work_queue_fd(s->queue);
 }
 
-void spawner_add(struct spawner *s, struct spawn_job *job)
+bool spawner_add(struct spawner *s, struct spawn_job *job)
 {
-    pthread_mutex_lock(&s->lock);
-    queue_put(&s->waiting, job);
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
+    struct bf_error err = {0};
+    return bf_work_queue_put(s->queue, job, 0, &err) == BF_OK;
 }
 
 struct spawn_job *spawner_done(struct spawner *s)
 {
-    uint64_t count;
-    (void)!read(s->event_fd, &count, sizeof count);
-    pthread_mutex_lock(&s->lock);
-    struct spawn_job *first = queue_take(&s->done);
-    pthread_mutex_unlock(&s->lock);
-    return first;
+    return bf_work_queue_take(s->queue);
 }
 
 bool spawner_stop(struct spawner *s)
 {
-    pthread_mutex_lock(&s->lock);
-    s->stopped = true;
-    bool still = s->under_way == 0;
-    pthread_mutex_unlock(&s->lock);
-    return still;
+    atomic_store(&s->stopped, true);
+    return atomic_load(&s->under_way) == 0;
 }

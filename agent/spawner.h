@@ -1,8 +1,8 @@
 /* Threads that start processes, so that whoever has other things to do goes on meanwhile.
  *
  * A start holds its thread until the child executes (spawn.h), and on a busy host the child waits for a processor first: with one thread for
- * all, processors stand idle.  Jobs begin in the order in which they came.  The threads live as long as the process does: a child is killed
- * when the thread that started it ends (PR_SET_PDEATHSIG). */
+ * all, processors stand idle.  Jobs begin in the order in which they came.  The threads live as long as the spawner does, because a child
+ * is killed when the thread that started it ends (PR_SET_PDEATHSIG). */
 #ifndef BF_AGENT_SPAWNER_H
 #define BF_AGENT_SPAWNER_H
 
@@ -12,23 +12,24 @@ struct spawn_job {
     struct spawn_request req;                /* what it points to stays until the job is done */
     void *owner;
     struct spawned process;                  /* once it is done, with errnum 0 */
-    int64_t began_us;                        /* CLOCK_BOOTTIME */
-    int errnum;                              /* as of spawn_process, and what */
+    int64_t began_us;                        /* CLOCK_BOOTTIME; 0: never */
+    int errnum;                              /* as of spawn_process, and what; ECANCELED: the spawner was stopped before */
     const char *what;
-    struct spawn_job *next;                  /* the spawner's */
+    struct spawn_job *next;                  /* the owner's */
 };
 
 /* Here and now, in the caller's thread. */
 void spawn_job_run(struct spawn_job *job);
 
 struct spawner;
-/* NULL where there is neither a thread nor a descriptor for it. */
-struct spawner *spawner_new(size_t n_threads);
-/* Nothing may be under way, nor wait unless it was stopped.  NULL is allowed. */
+/* NULL where there is no descriptor for it. */
+struct spawner *spawner_new(unsigned n_threads);
+/* Waits for what is under way.  NULL is allowed. */
 void spawner_free(struct spawner *s);
 int spawner_fd(const struct spawner *s);     /* readable when a job is done; borrowed */
-void spawner_add(struct spawner *s, struct spawn_job *job);
-/* Those that are done since it was asked last, by their `next`. */
+/* false: there is no thread for it. */
+bool spawner_add(struct spawner *s, struct spawn_job *job);
+/* One that is done; NULL: none, and the descriptor is quiet again. */
 struct spawn_job *spawner_done(struct spawner *s);
 /* No job is begun any more, for good.  true: none is under way either. */
 bool spawner_stop(struct spawner *s);

@@ -86,7 +86,7 @@ static bool on_log(void *arg, const struct log_msg *m)
 
 static const char *const own_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/root", "LC_TIME=C", "SECRET=canary", "ALLOWED=yes", NULL};
 
-static size_t n_spawners;
+static unsigned n_spawners;
 static bool epoll_takes_none;                /* as where the kernel has no room for one more watch */
 
 static struct bench *bench_new(enum cgroup_mode mode)
