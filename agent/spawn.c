@@ -152,8 +152,10 @@ int spawn_process(const struct spawn_request *req, struct spawned *ret, const ch
     sigset_t all, before;
     int pidfd = -1;
     pthread_once(&once, look_up_ignored);
+    /* No handler of the agent may run in the child.  SIGCHLD has none; held back by the thread that a child was started by, it would be no
+     * longer ignored, and interrupt what another thread is at. */
     sigfillset(&all);
-    /* No handler of the agent may run in the child. */
+    sigdelset(&all, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     pid_t pid = clone(child, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &job, &pidfd);
     int errnum = errno;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +73,34 @@ Test(agent_spawner, each_job_is_done_once_with_its_own_outcome)
     cr_expect_null(spawner_done(s));
     spawner_free(s);
     close(fd);
+}
+
+/* Of those that end while their thread starts others.  epoll_wait is not begun again by the kernel, not even after a signal that is
+ * ignored. */
+Test(agent_spawner, the_end_of_a_child_interrupts_nobody)
+{
+    enum { JOBS = 300 };
+    static const char *const argv[] = {"true", NULL};
+    static struct spawn_job jobs[JOBS];
+    struct spawner *s = spawner_new(2);
+    struct epoll_event ev = {.events = EPOLLIN};
+    int fd = null_fd(), epoll_fd = epoll_create1(EPOLL_CLOEXEC), interrupted = 0;
+    cr_assert_not_null(s);
+    cr_assert_neq(signal(SIGCHLD, SIG_DFL), SIG_ERR);
+    cr_assert_eq(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, spawner_fd(s), &ev), 0);
+    for (size_t i = 0; i < JOBS; i++) {
+        jobs[i] = job_of("/bin/true", argv, fd);
+        cr_assert(spawner_add(s, &jobs[i]));
+    }
+    for (size_t n = 0; n < JOBS;) {
+        interrupted += epoll_wait(epoll_fd, &ev, 1, LIMIT_MS) < 0;
+        for (struct spawn_job *job; (job = spawner_done(s)) != NULL; n++)
+            cr_assert_eq(job->errnum, 0);
+    }
+    cr_expect_eq(interrupted, 0, "%d times", interrupted);
+    for (size_t i = 0; i < JOBS; i++)
+        cr_assert_eq(end_of(jobs[i].process.pid), 0);
+    spawner_free(s);
 }
 
 /* Its child waits to write into a full pipe, where it would join its control group, until somebody reads. */
