@@ -8,6 +8,7 @@ from measure import (STUB, Folder, Profile, Row, agent_cpu_s, agent_pids, cpu_s,
 
 LEASE = "{agent: 40s, fence: 5s, coordinator: 50s, heartbeat: 5s}"       # a busy machine must not look like a dead one
 SLOTS = 4
+SPAWN_SLOTS = 16                        # so many that none stands empty while an answer is on its way
 
 
 def took_s(view):
@@ -15,8 +16,9 @@ def took_s(view):
     return (moment[1] - moment[0]).total_seconds()
 
 
-def run_plan(cluster, name, text, folder, profile=True, timeout=3600):
-    """Seconds by the coordinator's own clock, from create to the end; and what the processes used."""
+def run_plan(cluster, name, text, folder, profile=False, timeout=3600):
+    """Seconds by the coordinator's own clock, from create to the end; and what the processes used.  Sampled, a step of a millisecond takes
+    half as long again, so such a run is never one that is timed."""
     path = put(os.path.join(folder, f"{name}.yaml"), text)
     pids = {who: cluster.pid(who) for who in ["coordinator"] + [f"agent-{i}" for i in range(1, cluster.agents + 1)]}
     with Profile([pids["coordinator"]] if profile else [], folder) as p, \
@@ -65,14 +67,16 @@ def spawn_row(number, step, size, target):
     """Floor and ours in turn, so that both meet the same machine."""
     n, repeats = size["spawn"], size["repeats"]
     ours, floors, bare, ratios, last = [], [], [], [], None
-    with Folder() as folder, cluster_of(folder, 1, SLOTS) as cluster:
+    body = f"    run: [{step}]\n"
+    with Folder() as folder, cluster_of(folder, 1, SPAWN_SLOTS) as cluster:
         for i in range(repeats):
             count = max(200, n // 4)
             floors.append(program("bench_floors", "spawn", step, "--cgroups", "--repeats", 1, "--count", count)["per_s"]["median"])
             bare.append(program("bench_floors", "spawn", step, "--repeats", 1, "--count", count)["per_s"]["median"])
-            last = run_plan(cluster, f"r{i}", hours_plan(f"r{i}", 1, n, lambda _: f"    run: [{step}]\n"), folder)
+            last = run_plan(cluster, f"r{i}", hours_plan(f"r{i}", 1, n, lambda _: body), folder)
             ours.append(n / last["s"])
             ratios.append(ours[-1] / floors[-1])
+        sampled = run_plan(cluster, "sampled", hours_plan("sampled", 1, n, lambda _: body), folder, profile=True)
     floor = median(floors) if number == "S1" else median(bare)
     ratios = ratios if number == "S1" else [o / b for o, b in zip(ours, bare)]
     ratio = median(ratios)
@@ -84,15 +88,16 @@ def spawn_row(number, step, size, target):
                 f"processor per step: coordinator {1e6 * last['cpu']['coordinator'] / n:.0f} µs, agent "
                 f"{1e6 * last['cpu']['agent-1'] / n:.0f} µs (of {1e6 * last['s'] / n:.0f} µs; the rest is the "
                 "children's, or idle)",
-                f"agent by part: {shares(last['agent_parts'])}",
-                f"coordinator by part: {shares(last['parts'])}", time_note(last)],
+                f"agent by part: {shares(sampled['agent_parts'])}",
+                f"coordinator by part: {shares(sampled['parts'])}", time_note(sampled)],
                measured=dict(spread(ratios), unit="of the floor"), floor=f"{floor:.0f}/s", per_s=spread(ours), floor_per_s=spread(floors),
-               bare_per_s=spread(bare), ratio=ratio, parts=last["parts"], agent_parts=last["agent_parts"], time=last["time"],
+               bare_per_s=spread(bare), ratio=ratio, parts=sampled["parts"], agent_parts=sampled["agent_parts"], time=sampled["time"],
                cpu_us_per_step=1e6 * busy / n, coordinator_mb=last["coordinator_mb"], agent_mb=last["agent_mb"])
 
 
 def s2(size):
     n, each, bounds = size["chain"], [], []
+    body = "    run: [/bin/true]\n    needs:\n      - s0: previous 1\n"
     with Folder() as folder, cluster_of(folder, 1, SLOTS) as cluster:
         for i in range(size["repeats"]):
             spawn_ms = 1e3 / program("bench_floors", "spawn", "/bin/true", "--cgroups", "--spawners", 1, "--count", 200,
@@ -100,9 +105,8 @@ def s2(size):
             commit_ms = program("bench_floors", "commit", os.path.join(folder, f"floor-{i}"), "--count", 50)["ms"]["median"]
             echo_ms = program("bench_floors", "echo", "--count", 100)["ms"]["median"]
             bounds.append((spawn_ms, commit_ms, echo_ms))
-            last = run_plan(cluster, f"chain{i}", hours_plan(f"chain{i}", 1, n,
-                            lambda _: "    run: [/bin/true]\n    needs:\n      - s0: previous 1\n"), folder)
-            each.append(1e3 * last["s"] / n)
+            each.append(1e3 * run_plan(cluster, f"chain{i}", hours_plan(f"chain{i}", 1, n, lambda _: body), folder)["s"] / n)
+        last = run_plan(cluster, "sampled", hours_plan("sampled", 1, n, lambda _: body), folder, profile=True)
     parts = [median([b[k] for b in bounds]) for k in range(3)]
     bound = 1.2 * sum(parts)
     return [Row("S2", f"chain of {n} /bin/true", "≤ (spawn + commit + echo) × 1.2", f"{median(each):.2f} ms a step, bound {bound:.2f} ms",
@@ -128,16 +132,17 @@ def noop_cluster(folder, size):
 
 
 def noop_runs(size, name, templates, partitions, body, profile):
-    """Only the last is sampled, which costs it something."""
+    """One run more is sampled, when it is asked for, and not timed."""
     rates, last = [], None
-    for i in range(size["repeats"]):
+    for i in range(size["repeats"] + profile):
+        sampled = i == size["repeats"]
         with Folder() as folder, noop_cluster(folder, size) as cluster:
-            last = run_plan(cluster, f"{name}{i}", hours_plan(f"{name}{i}", templates, partitions, body), folder,
-                            profile and i == size["repeats"] - 1)
+            last = run_plan(cluster, f"{name}{i}", hours_plan(f"{name}{i}", templates, partitions, body), folder, sampled)
             told = cluster.json("replay", os.path.join(cluster.dir, "store"))
             last["turns"], last["checkpoints"] = told["turns"], told["checkpoints"]
             last["store_mb"] = os.path.getsize(os.path.join(cluster.dir, "store/data.mdb")) / (1 << 20)
-        rates.append(last["steps"] / last["s"])
+        if not sampled:
+            rates.append(last["steps"] / last["s"])
     return rates, last
 
 
