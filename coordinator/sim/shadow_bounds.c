@@ -14,7 +14,8 @@ enum {
  *
  * Dead by D_c after the commit that says so, and after the time that a step has between SIGTERM and SIGKILL: an agent that is stopped
  * within that time has a lease of then.  The network here loses single messages, which a connection does not: an order that was lost
- * is given again with the agent's next HELLO, and D_c counts from there. */
+ * is given again with the agent's next HELLO, and D_c counts from there.  An agent that stands still hears its order when it goes on, if its
+ * lease is not over by then, and may stand still again while the step has its time: D_c counts from when it heard. */
 
 static int64_t wait_ms(const struct shadow *s)
 {
@@ -34,7 +35,7 @@ void shadow_take_cancel(struct shadow *s, const struct shadow_backfill *b, bool 
     }
 }
 
-/* Also when orders to its agent were lost since. */
+/* Also when orders to its agent were lost since, or it heard them late. */
 static int64_t death_of(const struct shadow *s, const struct shadow_attempt *a)
 {
     int64_t lost_ms = a->key[0] >= 1 && a->key[0] <= s->w->n_agents ? s->w->agents[a->key[0] - 1].order_lost_ms : 0;

@@ -207,7 +207,7 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
                                         .enforced = HOST_LIMITS & a->node}};
     a->core = core_new(&s);
     a->up = true;
-    a->paused = false;
+    a->paused = a->order_under_way = a->order_waits = false;
     a->n_probes = 0;
     bf_vec_clear(&a->closings);
     a->deadline_ms = INT64_MIN;
@@ -273,6 +273,14 @@ void sim_agent_thaw(struct world *w, struct sim_agent *a)
     fence_at(w, a, w->now_ms);
 }
 
+/* It is acted on from now on, however long ago it was given. */
+static void hear_order(const struct world *w, struct sim_agent *a)
+{
+    if (a->order_waits)
+        a->order_lost_ms = w->now_ms;
+    a->order_under_way = a->order_waits = false;
+}
+
 void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, size_t n)
 {
     struct agent_msg m = {0};
@@ -284,8 +292,11 @@ void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, s
         world_violate(w, "codec: a message to an agent does not decode: %s", err.text);
     else if (m.incarnation == a->generation && m.kind == AGENT_PROBE)
         sim_probe_told(w, a, &m);
-    else if (m.incarnation == a->generation)
+    else if (m.incarnation == a->generation) {
+        if (m.kind == AGENT_KILL)
+            hear_order(w, a);
         sim_core_feed(w, a, (struct core_event){.kind = CORE_MESSAGE, .msg = &m});
+    }
     agent_msg_done(&m);
 }
 

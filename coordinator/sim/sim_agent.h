@@ -39,6 +39,7 @@ struct sim_agent {
     int64_t last_in_ms, last_out_ms;         /* arrival of the message that comes last, of those that were sent */
     uint64_t heard_life, hello_life;         /* of the store, that it last heard of; that has its HELLO: it has a connection */
     int64_t order_lost_ms;                   /* newest order to kill, or HELLO that would repeat it, that was lost or is late */
+    bool order_under_way, order_waits;       /* an order to kill was sent to it; and it stood still when that came */
     uint64_t timer;                          /* only the newest timer event counts */
     uint32_t slots, claimed_slots;           /* claimed: by the HELLO of this life */
     BF_VEC_TYPE(struct sim_process) processes;

@@ -25,7 +25,10 @@ static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const st
         world_trace_msg(w, "coordinator", key[0] >= 1 && key[0] <= w->n_agents ? w->agents[key[0] - 1].name : "nobody", msg);
         bf_buf_clear(&w->said);
         agent_msg_encode(msg, &w->said);
-        if (known && !net_send(w, SIM_NODE_COORDINATOR, key[0], &w->said) && msg->kind == AGENT_KILL) {
+        bool sent = known && net_send(w, SIM_NODE_COORDINATOR, key[0], &w->said);
+        if (known && msg->kind == AGENT_KILL && sent) {
+            w->agents[key[0] - 1].order_under_way = true;
+        } else if (known && msg->kind == AGENT_KILL) {
             w->agents[key[0] - 1].order_lost_ms = w->now_ms;
             sim_restore_cut(&w->agents[key[0] - 1]);
         }

@@ -174,8 +174,10 @@ static void deliver(struct world *w, struct sim_event *ev)
         deliver_later(w, ev, w->stopped_until_ms);
     else if (!a && ev->number == w->backups.life)
         sim_coordinator_message(w, ev->from, ev->bytes, ev->n_bytes);
-    else if (a && a->paused)
+    else if (a && a->paused) {
+        a->order_waits = a->order_under_way;
         deliver_later(w, ev, w->now_ms + 50);
+    }
     else if (a && sim_restore_heard(a, ev->number))
         sim_agent_message(w, a, ev->bytes, ev->n_bytes);
 }
