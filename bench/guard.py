@@ -8,6 +8,7 @@ A difference past that, either way, is named with the functions that changed mos
 says why in the commit.  The counts are those of one compiler on one kind of processor: with others the comparison is left out (exit
 status 77) unless --keep makes a new entry.  --quick runs the first scenario alone."""
 import argparse
+import glob
 import json
 import os
 import platform
@@ -30,11 +31,17 @@ SCENARIOS = {
 
 
 def machine(build):
-    """What the counts hold for."""
-    with open(os.path.join(build, "CMakeCache.txt"), encoding="utf-8") as f:
-        compiler = re.search(r"^CMAKE_C_COMPILER:\w+=(.*)$", f.read(), re.MULTILINE)[1]
-    version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True, check=True).stdout.strip()
-    return f"{platform.machine()} {os.path.basename(os.path.realpath(compiler))} {version} {platform.libc_ver()[1]}"
+    """What the counts hold for.  The compiler is named as Debian names it, and by what it is: behind its path there may be ccache."""
+    found = glob.glob(os.path.join(build, "CMakeFiles/*/CMakeCCompiler.cmake"))
+    if not found or not os.path.exists(os.path.join(build, "bench/bench_load")):
+        raise SystemExit(f"{build} is no tree in which bench_load was built; build it (make all), or name one that is")
+    with open(max(found, key=os.path.getmtime), encoding="utf-8") as f:
+        said = dict(re.findall(r'^set\((CMAKE_C_COMPILER\w*) "(.*)"\)$', f.read(), re.MULTILINE))
+    compiler, version = said["CMAKE_C_COMPILER_ID"], said["CMAKE_C_COMPILER_VERSION"]
+    if compiler == "GNU":
+        target = subprocess.run([said["CMAKE_C_COMPILER"], "-dumpmachine"], capture_output=True, text=True, check=True).stdout.strip()
+        compiler = f"{target}-gcc-{version.split('.')[0]}"
+    return f"{platform.machine()} {compiler} {version} {platform.libc_ver()[1]}"
 
 
 def count(build, options):
