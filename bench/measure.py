@@ -159,7 +159,7 @@ def stacks(path):
 
 def profile(command, parts, folder):
     """Run a command under perf; the share of each part, of samples.  parts: (name, pattern of functions); a sample is of the first of
-    them that has a function on its stack, else "other".  None where perf cannot be had."""
+    them that has a function on its stack, else "other".  None without perf, or a sample."""
     path = os.path.join(folder, "perf-command.data")
     if not shutil.which("perf"):
         return None
@@ -174,7 +174,7 @@ def profile(command, parts, folder):
 
 
 class Profile:
-    """perf on some processes while the block runs; parts afterwards: the share of each, of samples.  None where perf cannot be had."""
+    """perf on some processes while the block runs; parts afterwards: the share of each, of samples.  None without perf, or a sample."""
 
     def __init__(self, pids, folder):
         self.path = os.path.join(folder, f"perf-{pids[0] if pids else 0}.data")
@@ -239,7 +239,9 @@ def time_by_part(run):
 
 
 def shares(parts):
-    return ", ".join(f"{k} {100 * v:.0f} %" for k, v in (parts or {}).items() if v >= 0.005) or "perf cannot be had"
+    """In words; where there are none, why."""
+    return ", ".join(f"{k} {100 * v:.0f} %" for k, v in (parts or {}).items() if v >= 0.005) or (
+        "perf took no sample" if shutil.which("perf") else "perf cannot be had: apt-get install linux-perf")
 
 
 # ---- rows ----

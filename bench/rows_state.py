@@ -384,7 +384,7 @@ def simulate(*args):
 def s14(size):
     rates, largest_mb = {True: [], False: []}, 0
     with Folder() as folder:
-        parts = profile([f"{BIN}/bfsim", "--seed", "1", "--seeds", str(size["seeds"])], SIM_PARTS, folder)
+        sampled = profile([f"{BIN}/bfsim", "--seed", "1", "--seeds", str(size["seeds"])], SIM_PARTS, folder)
     for i in range(size["repeats"]):
         for checked in rates:
             told, mb = simulate("--seed", 1 + i * size["seeds"], "--seeds", size["seeds"], "--jobs", os.cpu_count(), "--json",
@@ -399,7 +399,8 @@ def s14(size):
                 median(rates[True]) >= 1e6 and median(rates[False]) >= 3e6,
                 [f"{os.cpu_count()} processes, all faults; unchecked keeps up the model that the scenarios need; the engine alone, in one "
                  f"process, a grant and a report an event each: {plain:.0f}/s; the largest process {largest_mb:.0f} MB",
-                 f"{min(rates[True]):.0f} to {max(rates[True]):.0f} checked, {min(rates[False]):.0f} to {max(rates[False]):.0f} not"],
+                 f"{min(rates[True]):.0f} to {max(rates[True]):.0f} checked, {min(rates[False]):.0f} to {max(rates[False]):.0f} not",
+                 f"checked, by part: {shares(sampled)}"],
                 measured=dict(spread(rates[True]), unit="events/s, checked"), checked=spread(rates[True]), unchecked=spread(rates[False]),
-                alone=plain, resident_mb=largest_mb,
-                parts={key: off[f"{key}_part"]["median"] for key in ("engine", "store", "wire")})]
+                alone=plain, resident_mb=largest_mb, parts=sampled,
+                alone_parts={key: off[f"{key}_part"]["median"] for key in ("engine", "store", "wire")})]
