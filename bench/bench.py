@@ -16,7 +16,7 @@ import os
 import sys
 import time
 
-from measure import machine, put       # first: it says where the modules of tests/support are
+from measure import chosen, machine, put, size_options       # first: it says where the modules of tests/support are
 from children import Children, adopt
 import markdown
 import rows_faults
@@ -80,7 +80,7 @@ def measure(args):
     print(f"{about['processors']} × {about['model']}, Linux {about['kernel']}, load {about['load']:.1f}, commit {about['commit']}; "
           f"size: {kind}")
     print(f"{'row':<5} {'work':<44} {'target':<34} {'figure':<40} met")
-    for name in args.rows.split(","):
+    for name in args.rows:
         began, load = time.monotonic(), os.getloadavg()[0]
         try:
             rows += [dict(row, load=load) for row in run_row(name, size, args.quick)]
@@ -91,21 +91,27 @@ def measure(args):
     return {"bench": "rows", "size": kind, "machine": about, "rows": rows, "failed": failed}
 
 
+def refuse(parser, args):
+    """What would be ignored."""
+    if args.peers and not args.markdown:
+        parser.error("--peers belongs to --markdown, which prints tables; bench/peers.py measures")
+    for name in ("rows", "quick", "full", "repeats", "json"):
+        if args.markdown and getattr(args, name) not in (None, False):
+            parser.error(f"--{name} does not go with --markdown, which measures nothing")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", default=",".join(ROWS), help="which, with commas")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--repeats", type=int)
-    parser.add_argument("--json", help="write the object to this file too")
+    parser.add_argument("--rows", help=f"which, with commas ({','.join(ROWS)})")
+    size_options(parser)
     parser.add_argument("--markdown", nargs="+", metavar="FILE")
     parser.add_argument("--peers", metavar="FILE")
     args = parser.parse_args()
-    unknown = [name for name in args.rows.split(",") if name not in ROWS]
-    if unknown:
-        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    refuse(parser, args)
+    args.rows = list(ROWS) if args.rows is None else chosen(parser, args.rows, ROWS, "row")
     if args.markdown:
-        markdown.write(sys.stdout, [markdown.read(path) for path in args.markdown], markdown.read(args.peers) if args.peers else None)
+        objects = [markdown.read(path, "rows") for path in args.markdown]
+        markdown.write(sys.stdout, objects, markdown.read(args.peers, "peers") if args.peers else None)
         return
     adopt()
     try:

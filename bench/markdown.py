@@ -6,17 +6,25 @@ PEERS_OF = {"S1": "fan", "S1b": "stub", "S2": "chain_ms", "S4": "layers"}       
 MARK = {True: "yes", False: "no", None: "-"}
 
 
-def read(path):
+SCRIPT = {"rows": "bench.py", "peers": "peers.py"}                               # what writes which object
+
+
+def read(path, kind):
     """The object in a file of --json, or in the last line of a log."""
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        objects = [text_line for text_line in text.splitlines() if text_line.startswith('{"bench"')]
-        if not objects:
-            raise SystemExit(f"{path}: no object of bench.py or peers.py is in it; give a file of --json, or a log") from None
-        return json.loads(objects[-1])
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SystemExit(f"{path} cannot be read: {getattr(error, 'strerror', 'it is no text')}") from None
+    lines = [text_line for text_line in text.splitlines() if text_line.startswith('{"bench"')]
+    for candidate in [text, *lines[-1:]]:
+        try:
+            told = json.loads(candidate)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(told, dict) and told.get("bench") == kind:
+            return told
+    raise SystemExit(f"{path}: no object of {SCRIPT[kind]} is in it; give a file of its --json, or a log of it")
 
 
 def number(value):

@@ -1,4 +1,5 @@
 """What the scripts of bench/ share: medians, processor time, memory, where a process spends its time, programs and their JSON lines."""
+import argparse
 import json
 import os
 import re
@@ -269,6 +270,46 @@ def hours_plan(name, steps, partitions, body):
     last = time.strftime("%Y-%m-%dT%H", time.gmtime((partitions - 1) * 3600))
     return (f"apiVersion: backfill/v1\nkind: Plan\nname: {name}\npartitions: {{grain: hour, from: 1970-01-01T00, to: {last}}}\nsteps:\n" +
             "".join(f"  s{i}:\n{body(i)}" for i in range(steps)))
+
+
+# ---- options ----
+
+def count(text):
+    """How often: a type of argparse."""
+    if not re.fullmatch(r"[0-9]+", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on is needed, not {text!r}")
+    return int(text)
+
+
+def target(path):
+    """A file that can be written, found out before anything is measured: a type of argparse."""
+    there = os.path.exists(path)
+    try:
+        with open(path, "a", encoding="utf-8"):
+            pass
+        if not there:
+            os.unlink(path)
+        return path
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def size_options(parser):
+    """What bench.py and peers.py have in common."""
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true")
+    sizes.add_argument("--full", action="store_true")
+    parser.add_argument("--repeats", type=count, metavar="N")
+    parser.add_argument("--json", type=target, metavar="FILE", help="write the object to this file too")
+
+
+def chosen(parser, text, names, what):
+    """Those of the names that a list with commas has."""
+    found = [name for name in text.split(",") if name]
+    unknown = [name for name in found if name not in names]
+    if unknown or not found:
+        parser.error((f"no such {what}: {', '.join(unknown)}" if unknown else f"no {what} is named") + f"; there are {', '.join(names)}")
+    return found
 
 
 def put(path, text):

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-from measure import STUB, Folder, machine, median, put, spread
+from measure import STUB, Folder, chosen, machine, median, put, size_options, spread
 from children import Children, adopt
 import peers_grid
 import peers_hosts
@@ -169,7 +169,7 @@ def run(args, kind, size):
     about, began = machine(), time.monotonic()
     print(f"{about['processors']} × {about['model']}, Linux {about['kernel']}, load {about['load']:.1f}, commit {about['commit']}; "
           f"size: {kind}", flush=True)
-    rows, missing = rounds(args.only.split(","), size)
+    rows, missing = rounds(args.only, size)
     table(rows)
     ratios = against(rows)
     if not args.no_kills:
@@ -186,16 +186,11 @@ def run(args, kind, size):
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--install", action="store_true")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", default=",".join(PEERS))
     parser.add_argument("--no-kills", action="store_true")
-    parser.add_argument("--repeats", type=int, default=0)
-    parser.add_argument("--json")
+    size_options(parser)
     args = parser.parse_args()
-    unknown = [name for name in args.only.split(",") if name not in PEERS]
-    if unknown:
-        parser.error(f"no such peer: {', '.join(unknown)}; there are {', '.join(PEERS)}")
+    args.only = chosen(parser, args.only, PEERS, "peer")
     return args
 
 
