@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bench/figures.h"
+#include "bench/words.h"
 #include "common/mem.h"
 #include "proto/turn.h"
 
@@ -80,8 +81,11 @@ static struct rates measure(const struct turn *t)
     return f;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bench_help_if_asked(argc, argv, "");
+    if (argc > 1)
+        bench_fail(argv[1], "nothing is expected after the name of the program");
     struct record *records = bf_xcalloc(N, sizeof *records);
     struct input *inputs = bf_xcalloc(N, sizeof *inputs);
     granted_records(records);

@@ -28,10 +28,11 @@
 enum { NAME = 64, KEY_TEXT_BYTES = 41, EVENTS = 256, HANDSHAKE_MS = 3000, RECONNECT_MS = 100, RECONNECT_MOST_MS = 1600,
        NUMBER_MAX = 1000000 };
 
-struct options { const char *heartbeat_ms, *slots; };
+struct options { const char *heartbeat_ms, *slots; bool help; };
 static const struct bf_option table[] = {
     {"heartbeat-ms", 0, BF_OPT_STRING, offsetof(struct options, heartbeat_ms), "N", "default 2000"},
     {"slots", 0, BF_OPT_STRING, offsetof(struct options, slots), "N", "of each agent (default 1)"},
+    {"help", 'h', BF_OPT_FLAG, offsetof(struct options, help), NULL, "print this page"},
 };
 
 struct peer {
@@ -280,15 +281,18 @@ static void serve(struct fleet *f)
 
 int main(int argc, char **argv)
 {
+    static const char usage[] = "keys N FILE | run FILE FROM N ENDPOINT SERVER_KEY [--heartbeat-ms N] [--slots N]";
     struct options o = {0};
     struct bf_error err = {0};
     const char *words[6] = {0};
     size_t n = 0;
     enum bf_rc rc = bf_options_parse(argc - 1, argv + 1, table, sizeof table / sizeof *table, &o, words, 6, &n, NULL, NULL, &err);
+    if (rc == BF_OK && o.help)
+        bench_help(usage, table, sizeof table / sizeof *table);
     if (rc == BF_OK && n == 3 && strcmp(words[0], "keys") == 0)
         return make_keys(bench_number(words[1], 0, 0, NUMBER_MAX), words[2]);
     if (rc != BF_OK || n != 6 || strcmp(words[0], "run") != 0) {
-        fprintf(stderr, "usage: bench_fleet keys N FILE | run FILE FROM N ENDPOINT SERVER_KEY [--heartbeat-ms N] [--slots N]\n");
+        fprintf(stderr, "usage: bench_fleet %s\n", usage);
         return 2;
     }
     struct fleet f = {.n = (size_t)bench_number(words[3], 0, 0, NUMBER_MAX),

@@ -254,6 +254,7 @@ static int echo(const struct options *o)
 
 int main(int argc, char **argv)
 {
+    static const char usage[] = "spawn PROGRAM | commit DIR | echo";
     struct options o = {0};
     struct bf_error err = {0};
     const char *words[2] = {0};
@@ -262,13 +263,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_floors: %s\n", err.text);
         return 2;
     }
+    if (o.help)
+        bench_help(usage, table, N_OPTIONS);
     if (n == 2 && strcmp(words[0], "spawn") == 0)
         return spawn(&o, words[1]);
     if (n == 2 && strcmp(words[0], "commit") == 0)
         return commit(&o, words[1]);
     if (n == 1 && strcmp(words[0], "echo") == 0)
         return echo(&o);
-    fprintf(stderr, "usage: bench_floors spawn PROGRAM | commit DIR | echo\n");
-    bf_options_help(table, N_OPTIONS);
-    return o.help ? 0 : 2;
+    fprintf(stderr, "usage: bench_floors %s\n", usage);
+    return 2;
 }

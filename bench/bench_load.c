@@ -120,10 +120,8 @@ int main(int argc, char **argv)
     struct load_result r = {0};
     struct all all = {0};
     read_options(argc, argv, &options, &o);
-    if (options.help) {
-        bf_options_help(table, N_OPTIONS);
-        return 0;
-    }
+    if (options.help)
+        bench_help("[--shape flat|chain|layers|windows] [OPTION]...", table, N_OPTIONS);
     if (options.plan) {
         struct bf_buf text = {0};
         load_plan(&o, &text);

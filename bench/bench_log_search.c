@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bench/figures.h"
+#include "bench/words.h"
 #include "common/mem.h"
 #include "coordinator/logs/log_search.h"
 
@@ -139,7 +140,8 @@ int main(int argc, char **argv)
         {"text, one line in ten, one step, counted", "slow read", false, false, true, 3, 0, 0},
         {"text, rare, a hundredth of the time", "disk quota exceeded", false, false, false, STEPS, 0.5, 0.51},
     };
-    uint64_t n_lines = argc > 1 ? strtoull(argv[1], NULL, 10) : 10000000;
+    bench_help_if_asked(argc, argv, "[LINES]");
+    uint64_t n_lines = (uint64_t)bench_number(argv[1], 10000000, 1, INT64_C(100000000000));
     char dir[] = "/tmp/bf-bench-logs-XXXXXX", rm[64];
     struct log_store *s = NULL;
     struct log_store_stats stats;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/words.h"
 #include "common/files.h"
 #include "common/mem.h"
 #include "common/prng.h"
@@ -309,6 +310,7 @@ static struct sums print_series(char **paths, int n, bool drawn)
 
 int main(int argc, char **argv)
 {
+    bench_help_if_asked(argc, argv, "WORKFLOW.json...");
     if (argc < 2) {
         fprintf(stderr, "usage: bench_makespan WORKFLOW.json...\n");
         return 2;

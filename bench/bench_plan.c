@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bench/figures.h"
+#include "bench/words.h"
 #include "common/prng.h"
 #include "coordinator/engine/state.h"
 
@@ -172,8 +173,11 @@ static double create_wide(int width)
     return s;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bench_help_if_asked(argc, argv, "");
+    if (argc > 1)
+        bench_fail(argv[1], "nothing is expected after the name of the program");
     struct bf_buf text = {0};
     write_plan(&text);
     const struct plan_source source = source_of(&text);

@@ -21,10 +21,11 @@ enum { QUERIES = 3, PAGE = 100, ANSWERS_MAX = 200000 };
 static const char *const names[QUERIES] = {"status", "why", "steps"};
 static const enum op_verb verbs[QUERIES] = {OP_STATUS, OP_WHY, OP_STEPS};
 
-struct options { const char *seconds, *pause_ms; };
+struct options { const char *seconds, *pause_ms; bool help; };
 static const struct bf_option table[] = {
     {"seconds", 0, BF_OPT_STRING, offsetof(struct options, seconds), "N", "how long (default 5)"},
     {"pause-ms", 0, BF_OPT_STRING, offsetof(struct options, pause_ms), "N", "between two questions (default 5)"},
+    {"help", 'h', BF_OPT_FLAG, offsetof(struct options, help), NULL, "print this page"},
 };
 
 struct answers { double *ms; size_t n; };
@@ -76,6 +77,7 @@ static void print_all(struct answers a[QUERIES])
 
 int main(int argc, char **argv)
 {
+    static const char usage[] = "CONFIG BACKFILL STEP[PARTITION] [--seconds N] [--pause-ms N]";
     struct options o = {0};
     struct client_settings settings = {0};
     struct client *client = NULL;
@@ -84,9 +86,12 @@ int main(int argc, char **argv)
     const char *words[3] = {0};
     size_t n = 0;
     int64_t backfill = 0;
-    if (bf_options_parse(argc - 1, argv + 1, table, sizeof table / sizeof *table, &o, words, 3, &n, NULL, NULL, &err) != BF_OK || n != 3 ||
+    enum bf_rc rc = bf_options_parse(argc - 1, argv + 1, table, sizeof table / sizeof *table, &o, words, 3, &n, NULL, NULL, &err);
+    if (rc == BF_OK && o.help)
+        bench_help(usage, table, sizeof table / sizeof *table);
+    if (rc != BF_OK || n != 3 ||
         strncmp(words[1], "bf-", 3) != 0 || !bf_parse_int(words[1] + 3, 1, UINT32_MAX, &backfill)) {
-        fprintf(stderr, "usage: bench_query CONFIG BACKFILL STEP[PARTITION] [--seconds N] [--pause-ms N]\n");
+        fprintf(stderr, "usage: bench_query %s\n", usage);
         return 2;
     }
     if (client_settings_read(words[0], &settings, &err) != BF_OK || client_open(&settings, &client, &err) != BF_OK)
