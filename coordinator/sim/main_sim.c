@@ -128,29 +128,62 @@ static int usage(const char *text)
     return 2;
 }
 
-static bool take(const char *text, int64_t least, int64_t most, int64_t *ret)
+/* What would be ignored: NULL, or what to write instead. */
+static const char *without_meaning(const struct values *v)
 {
-    return !text || bf_parse_int(text, least, most, ret);
+    bool of_many = v->seeds || v->events;
+    bool told = v->coverage || v->json || v->at_least;
+    bool of_seed = v->only || v->without || v->agents_max || v->steps_max || v->trace || v->shrink || v->calm || v->unchecked;
+    if (v->curves && !v->governor)
+        return "--curves belongs to --governor: write bfsim --governor --curves N";
+    if (v->governor && (of_many || told || of_seed || v->jobs || v->progress))
+        return "--governor runs load curves, not seeds: write bfsim --governor [--seed N] [--curves N]";
+    if (v->seeds && v->events)
+        return "--seeds and --events do not go together: say how many seeds, or how many events";
+    if (v->coverage && v->json)
+        return "--coverage and --json do not go together: say a table, or a line of JSON";
+    if (v->only && v->without)
+        return "--only and --without do not go together: say what stays, or what is left out";
+    if (v->only && of_many)
+        return "--only names injections of one seed: give it with --seed, and leave out --seeds and --events";
+    if (v->shrink && (of_many || told || v->jobs || v->trace || v->unchecked || v->progress))
+        return "--shrink looks at one seed, and tells its story: write bfsim --seed N --shrink";
+    if (v->trace && (of_many || v->jobs))
+        return "--trace tells the story of one seed: write bfsim --seed N --trace";
+    return NULL;
+}
+
+static enum bf_rc take(const char *name, const char *text, int64_t least, int64_t most, int64_t *ret, struct bf_error *err)
+{
+    if (!text || bf_parse_int(text, least, most, ret))
+        return BF_OK;
+    return bf_fail(err, BF_INVALID, "--%s takes a whole number from %" PRId64 " to %" PRId64 ", not '%s'", name, least, most, text);
+}
+
+static enum bf_rc take_numbers(struct run *r, struct bf_error *err)
+{
+    const struct { const char *name, *text; int64_t least, most, *ret; } numbers[] = {
+        {"seed", r->v.seed, 0, INT64_MAX, &r->seed}, {"seeds", r->v.seeds, 1, 1000000000, &r->seeds},
+        {"events", r->v.events, 1, INT64_MAX, &r->events}, {"jobs", r->v.jobs, 1, JOBS_MAX, &r->jobs},
+        {"at-least", r->v.at_least, 1, INT64_MAX, &r->at_least}, {"agents-max", r->v.agents_max, 1, SIM_AGENTS_MAX, &r->agents_max},
+        {"steps-max", r->v.steps_max, 1, 1000, &r->steps_max}, {"curves", r->v.curves, 1, 1000000, &r->curves}};
+    enum bf_rc rc = BF_OK;
+    for (size_t i = 0; rc == BF_OK && i < sizeof numbers / sizeof *numbers; i++)
+        rc = take(numbers[i].name, numbers[i].text, numbers[i].least, numbers[i].most, numbers[i].ret, err);
+    return rc;
 }
 
 /* NULL, or what is wrong. */
 static const char *take_options(struct run *r, struct bf_error *err)
 {
     const struct values *v = &r->v;
+    const char *wrong = without_meaning(v);
     r->seed = r->seeds = r->jobs = 1;
     r->curves = 1000;
-    if (!take(v->curves, 1, 1000000, &r->curves))
-        return "--curves takes a whole number";
-    if (!take(v->seed, 0, INT64_MAX, &r->seed) || !take(v->seeds, 1, 1000000000, &r->seeds) || !take(v->events, 1, INT64_MAX, &r->events) ||
-        !take(v->jobs, 1, JOBS_MAX, &r->jobs) || !take(v->at_least, 1, INT64_MAX, &r->at_least) ||
-        !take(v->agents_max, 1, SIM_AGENTS_MAX, &r->agents_max) || !take(v->steps_max, 1, 1000, &r->steps_max))
-        return "--seed, --seeds, --events, --jobs (up to 256), --at-least, --agents-max (up to 6) and --steps-max take whole numbers";
-    if (v->only && v->without)
-        return "--only and --without do not go together: say what stays, or what is left out";
-    if (v->shrink && (v->seeds || v->events))
-        return "--shrink looks at one seed: give it with --seed";
-    if (v->trace && r->jobs > 1)
-        return "--trace tells one story: leave out --jobs";
+    if (wrong)
+        return wrong;
+    if (take_numbers(r, err) != BF_OK)
+        return err->text;
     r->schedule.only = v->only != NULL;
     r->schedule.agents_max = (uint32_t)r->agents_max;
     r->schedule.steps_max = (uint32_t)r->steps_max;

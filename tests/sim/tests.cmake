@@ -23,6 +23,8 @@ add_test(NAME sim/shrinks COMMAND ${CMAKE_CURRENT_LIST_DIR}/shrinks $<TARGET_FIL
 set_tests_properties(sim/shrinks PROPERTIES LABELS sim TIMEOUT 300)
 add_test(NAME sim/repeats COMMAND ${CMAKE_CURRENT_LIST_DIR}/repeats $<TARGET_FILE:bfsim>)
 set_tests_properties(sim/repeats PROPERTIES LABELS sim TIMEOUT 120)
+add_test(NAME sim/options COMMAND ${CMAKE_CURRENT_LIST_DIR}/options $<TARGET_FILE:bfsim>)
+set_tests_properties(sim/options PROPERTIES LABELS sim TIMEOUT 60)
 # Load curves against the governor alone: users' target and throughput, without settings by case.
 add_test(NAME sim/governor COMMAND ${CMAKE_CURRENT_LIST_DIR}/governor $<TARGET_FILE:bfsim> 1000)
 set_tests_properties(sim/governor PROPERTIES LABELS sim TIMEOUT 300)
