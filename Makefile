@@ -8,6 +8,7 @@ BUILD := build/release
 GENERATOR := $(if $(shell command -v ninja),-G Ninja)
 configure = $(if $(wildcard build/$(1)/CMakeCache.txt),,$(GENERATOR))
 
+# ./run without a target prints these.
 .PHONY: all programs demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-guard bench-peers bench-governor fuzz soak faults
 .DEFAULT_GOAL := all
 
