@@ -148,7 +148,8 @@ static void write_key(const char *name, const char *role, const struct client_ke
 static enum bf_rc put_coordinator(const struct layout *l, struct bf_error *err)
 {
     struct bf_buf text = {0};
-    bf_buf_printf(&text, "# The coordinator.  Paths are relative to this file.  SIGHUP reads keys and pools again.\n"
+    bf_buf_printf(&text, "# The coordinator.  Paths are relative to this file.\n"
+                  "# SIGHUP reads pools, breakers, keys, checkpoint, log_keep, journal_keep and details_keep again; the rest wants a restart.\n"
                   "api: tcp://127.0.0.1:%d\nfleet: tcp://127.0.0.1:%d\nlogs: tcp://127.0.0.1:%d\n"
                   "store: store\nlog_dir: logs\nkey_file: keys/coordinator.key\n", l->ports.api, l->ports.fleet, l->ports.logs);
     bf_buf_put_str(&text, l->s->dev ? "lease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"

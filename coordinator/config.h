@@ -1,4 +1,4 @@
-/* The coordinator's configuration: one YAML file, read at start and again for keys and pools at SIGHUP. */
+/* The coordinator's configuration: one YAML file, read at start, and at SIGHUP again for what it puts in force. */
 #ifndef BF_COORDINATOR_CONFIG_H
 #define BF_COORDINATOR_CONFIG_H
 

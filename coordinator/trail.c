@@ -127,7 +127,7 @@ void trail_reloaded(struct service *s, const struct coordinator_config *fresh)
     struct bf_buf before = {0}, after = {0};
     trail_config_diff(&s->config, fresh, &before, &after);
     turn_service(s->turns, &(struct input_told){.what = "reload", .target = "configuration", .before = bf_buf_cstr(&before),
-                                                .after = bf_buf_cstr(&after), .text = "keys and pools are those of the file now"});
+                                                .after = bf_buf_cstr(&after), .text = "what needs no restart is that of the file now"});
     bf_buf_free(&before);
     bf_buf_free(&after);
 }

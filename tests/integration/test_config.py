@@ -138,6 +138,12 @@ class Settings(unittest.TestCase):
 
     # ---- SIGHUP ----
 
+    def test_the_file_that_init_writes_names_what_is_reloaded(self):
+        with open(self.conf, encoding="utf-8") as f:
+            named = re.search(r"^# SIGHUP reads (.*) again;", f.read(), re.MULTILINE)[1]
+        reloads = {key.split(".")[0] for key, row in self.in_force()[1].items() if row["reload"]}
+        self.assertEqual(set(re.split(r", | and ", named)), reloads)
+
     def test_hangup(self):
         self.cluster.configure("log_keep", "2Gi")
         self.cluster.configure("store_max", "32Gi")
