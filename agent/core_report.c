@@ -96,7 +96,8 @@ void core_report_end(struct agent_core *c, struct attempt *a, int64_t now_ms)
 {
     a->ended_ms = a->report_at_ms = now_ms;
     if (c->n_waiting > 0 && c->settings.ended_pause_ms > 0) {
-        a->report_at_ms = now_ms + c->settings.ended_pause_ms;
+        c->tell_held_back_ms = c->n_held_back > 0 ? c->tell_held_back_ms : now_ms + c->settings.ended_pause_ms;
+        a->report_at_ms = c->tell_held_back_ms;
         set_held_back(c, a, true);
         return;
     }

@@ -63,7 +63,8 @@ struct agent_core {
     struct agent_msg *report;                /* the REPORT that still takes more, of the current step */
     size_t report_cap, report_bytes;
     size_t flying_bytes, details_bytes;      /* of all attempts */
-    size_t n_held_back;                      /* attempts whose end is */
+    size_t n_held_back;                      /* attempts whose end is… */
+    int64_t tell_held_back_ms;               /* …until then, when the first of them is due: all go with it */
     size_t n_alive, n_waiting;               /* attempts that are spawning, running or coming to their end; that wait for a slot */
     uint64_t next_place;
     int64_t trip_us; uint32_t n_trips;       /* the mean round trip, and of how many */

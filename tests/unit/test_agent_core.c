@@ -349,7 +349,7 @@ Test(agent_core, ends_are_told_together_while_others_wait)
     static const struct line lines[] = {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {200, "dispatch 1 6", ""}, {200, "dispatch 1 7", ""}, {200, "dispatch 1 8", ""},
         {201, "spawned 5", ""}, {202, "ok 5", "spawn 6"}, {207, "due", ""}, {203, "spawned 6", ""}, {204, "exit 6 1", "spawn 7"}, {206, "timer", ""},
-        {207, "timer", "ended 5 ok"}, {208, "spawned 7", ""}, {209, "timer", "ended 6 exit"}, {210, "ok 7", "spawn 8"},
+        {207, "timer", "ended 5 ok; ended 6 exit"}, {208, "spawned 7", ""}, {209, "timer", ""}, {210, "ok 7", "spawn 8"},
         {211, "spawned 8", ""}, {212, "ok 8", "ended 8 ok; ended 7 ok"}, {213, "acked 7", ""}, {213, "acked 8", ""},
         {220, "dispatch 1 9", "spawn 9"}, {220, "dispatch 1 10", ""}};
     static const struct line more[] = {
