@@ -330,11 +330,18 @@ void runner_start(struct runner *r, const struct assignment *a)
 
 /* --- killing and ending ----------------------------------------------------------------------------------------------- */
 
+/* What does not execute by now never does: it may have waited for a thread beyond the lease, and its work be with another agent. */
+static void give_up(struct run *run, int signal)
+{
+    run->signal_wanted = signal;
+    atomic_store(&run->start->given_up, true);
+}
+
 void runner_term(struct runner *r, struct attempt_ref ref)
 {
     struct run *run = find(r, ref);
     if (run && run->state == RUN_STARTING && run->signal_wanted == 0 && !run->ending)
-        run->signal_wanted = SIGTERM;
+        give_up(run, SIGTERM);
     else if (run && run->state == RUN_ALIVE && !run->ending)
         (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGTERM, NULL, 0u);
 }
@@ -355,7 +362,7 @@ static bool sweep(struct run *run)
 static void kill_all_of(struct run *run)
 {
     if (run->state == RUN_STARTING) {        /* what has joined its group dies at once, and the rest when it is known */
-        run->signal_wanted = SIGKILL;
+        give_up(run, SIGKILL);
         if (run->leaf)
             cgroup_leaf_kill(run->leaf);
         return;
@@ -516,7 +523,7 @@ static void closing(struct run *run)
 
 static void closing_failed(struct run *run, const char *text)
 {
-    ending_session_assumed_gone(run->ending, text);
+    ending_session_assumed_gone(run->ending, run->ending->cut ? run->ending->cut : text);
     tell_end(run);
 }
 

@@ -51,6 +51,7 @@ void runner_free(struct runner *r);
 
 /* *a must stay until it is told that it failed or ended. */
 void runner_start(struct runner *r, const struct assignment *a);
+/* Of what does not execute yet: it never will, and is told as failed. */
 void runner_term(struct runner *r, struct attempt_ref ref);
 void runner_kill(struct runner *r, struct attempt_ref ref);
 /* An event of one of the runner's sources. */

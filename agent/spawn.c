@@ -137,6 +137,9 @@ static int child(void *arg)
     errno = ESTALE;
     if (past_deadline(req->deadline_ms))
         return fail(job, "the lease");
+    errno = ECANCELED;
+    if (req->given_up && atomic_load(req->given_up))
+        return fail(job, "an order to end it");
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

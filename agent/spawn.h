@@ -25,6 +25,7 @@ struct spawn_request {
     uid_t uid;
     gid_t gid;
     const _Atomic int64_t *deadline_ms;      /* not executed once it has passed (CLOCK_BOOTTIME); NULL: none */
+    const atomic_bool *given_up;             /* not executed once it is set; NULL: never */
     uint64_t nofile_soft;                    /* RLIMIT_NOFILE of the step; 0: as the agent's */
     bool no_core;                            /* it will hold secrets: no core file */
 };
@@ -36,7 +37,7 @@ bool spawn_find(const char *name, const char *path, char *ret, size_t ret_size);
 /* What failed, when callers have a sentence of their own for it. */
 #define SPAWN_DIR "its working folder"
 #define SPAWN_EXECUTING "executing it"
-/* 0, or the errno of what failed, with *ret_what saying what.  ESTALE: the deadline had passed. */
+/* 0, or the errno of what failed, with *ret_what saying what.  ESTALE: the deadline had passed; ECANCELED: given up. */
 int spawn_process(const struct spawn_request *req, struct spawned *ret, const char **ret_what) BF_MUST_CHECK;
 
 #endif

@@ -49,6 +49,8 @@ void start_explain(const struct start *s, const struct start_of *of, char *ret_t
     int errnum = s->job.errnum;
     if (*s->why)
         snprintf(ret_text, size, "%s", s->why);
+    else if (errnum == ECANCELED)
+        snprintf(ret_text, size, "not started: it was to end before");
     else if (child_no_files(errnum, s->argv0, ret_text, size))
         ;
     else if (strcmp(s->job.what, SPAWN_DIR) == 0)
@@ -93,7 +95,8 @@ static void prepare_request(struct start *s, const struct start_of *of)
     s->job.req = (struct spawn_request){
         .program = s->program, .dir = setup->work_dir, .in_fd = helper ? s->pipes.in : of->null_fd, .out_fd = s->pipes.write[0],
         .err_fd = s->pipes.write[1], .procs_fds = s->procs, .switch_user = setup->config->switch_user, .uid = setup->config->step_uid,
-        .gid = setup->config->step_gid, .deadline_ms = &setup->page->deadline_ms, .nofile_soft = setup->nofile_soft, .no_core = helper};
+        .gid = setup->config->step_gid, .deadline_ms = &setup->page->deadline_ms, .given_up = &s->given_up, .nofile_soft = setup->nofile_soft,
+        .no_core = helper};
 }
 
 struct start *start_new(const struct start_of *of)

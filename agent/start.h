@@ -15,6 +15,7 @@ struct start {
     char program[4096];
     int procs[CGROUP_FDS_MAX];
     char why[OUTCOME_TEXT_MAX];              /* a sentence, when there is one already */
+    atomic_bool given_up;                    /* it is to end: by now it executes, or never */
 };
 
 struct start_of {

@@ -317,23 +317,34 @@ Test(agent_runner, kill_reaches_the_whole_tree)
     }
 }
 
-/* That it executes is told in a later turn: until then it is being started. */
-Test(agent_runner, what_is_asked_for_while_it_starts_is_done_when_it_runs)
+/* That it executes is told in a later turn: until then it is being started.  true: it did. */
+static bool ends_while_it_starts(enum cgroup_mode mode, bool kill)
 {
-    static const struct { bool kill; const char *text; } cases[] = {{true, "killed by SIGKILL"}, {false, "killed by SIGTERM"}};
+    struct bench *b = bench_new(mode);
+    const char *argv[3];
+    struct assignment a = script(b, argv, "exec sleep 600");
+    runner_start(b->runner, &a);
+    runner_term(b->runner, b->ref);
+    if (kill)
+        runner_kill(b->runner, b->ref);
+    while (!b->ended && !b->failed)
+        bench_turn(b);
+    bool executed = b->started;
+    cr_expect_str_eq(b->verdict.text, !executed ? "not started: it was to end before" : kill ? "killed by SIGKILL" : "killed by SIGTERM");
+    cr_expect(executed || b->verdict.outcome.code == ECANCELED);
+    bench_free(b);
+    return executed;
+}
+
+/* Where a thread starts it the order nearly always comes in time. */
+Test(agent_runner, what_is_to_end_while_it_starts_never_executes_or_ends)
+{
     EACH_MODE(m)
         for (size_t i = 0; i < 2; i++) {
-            struct bench *b = bench_new(modes[m]);
-            const char *argv[3];
-            struct assignment a = script(b, argv, "exec sleep 600");
-            runner_start(b->runner, &a);
-            runner_term(b->runner, b->ref);
-            if (cases[i].kill)
-                runner_kill(b->runner, b->ref);
-            bench_finish(b);
-            cr_expect(b->started);
-            cr_expect_str_eq(b->verdict.text, cases[i].text, "mode %zu: \"%s\"", m, b->verdict.text);
-            bench_free(b);
+            int tries = 1;
+            while (ends_while_it_starts(modes[m], i == 0) && tries < 100 && m < 2)
+                tries++;
+            cr_expect_lt(tries, 100, "mode %zu: it executed each time", m);
         }
 }
 

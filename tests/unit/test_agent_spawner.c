@@ -151,6 +151,34 @@ Test(agent_spawner, a_start_that_hangs_holds_no_other_up)
     spawner_free(s);
 }
 
+/* Given up when it is under way, and while it waits for the thread. */
+Test(agent_spawner, what_is_given_up_before_it_executes_never_does)
+{
+    static const char *const argv[] = {"true", NULL};
+    struct spawner *s = spawner_new(1);
+    int fd = null_fd();
+    atomic_bool given_up = false;
+    struct spawn_job other = job_of("/bin/true", argv, fd), first = other;
+    first.req.given_up = &given_up;
+    struct spawn_job second = first;
+    struct held held;
+    cr_assert_not_null(s);
+    hold(&held, &first);
+    cr_assert(spawner_add(s, &first));
+    cr_assert(spawner_add(s, &second));
+    cr_assert(spawner_add(s, &other));
+    await_child();
+    atomic_store(&given_up, true);
+    let_go(&held);
+    cr_assert_eq(await(s), &first);
+    cr_assert_eq(await(s), &second);
+    cr_expect(first.errnum == ECANCELED && second.errnum == ECANCELED, "%d, %d", first.errnum, second.errnum);
+    cr_assert_eq(await(s), &other);
+    cr_expect_eq(other.errnum, 0);
+    cr_expect_eq(end_of(other.process.pid), 0);
+    spawner_free(s);
+}
+
 Test(agent_spawner, once_stopped_nothing_begins_and_what_is_under_way_is_told)
 {
     static const char *const argv[] = {"true", NULL};
