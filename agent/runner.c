@@ -43,6 +43,7 @@
 #define POLL_MS 20                           /* between looks at what epoll does not watch */
 #define SAMPLE_MS 500                        /* between looks at what attempts without a control group hold */
 #define SWEEP_MOST_MS 50
+#define NO_LEADER (-1)
 
 enum run_state { RUN_STARTING, RUN_ALIVE, RUN_SWEEPING, RUN_GONE };
 
@@ -384,14 +385,15 @@ void runner_kill(struct runner *r, struct attempt_ref ref)
     kill_all_of(run);
 }
 
-/* Those without a control group, by their processes. */
+/* Those without a control group, by their processes.  Of one that is being started nobody knows that yet, so it leads no session; but it may
+ * execute, and have left some that carry its token. */
 static size_t weak_attempts(const struct runner *r, struct proctree_attempt *ret)
 {
     size_t n = 0;
     for (size_t i = 0; i < r->runs.n; i++) {
         const struct run *run = r->runs.at[i];
-        if (!run->leaf && run->state != RUN_STARTING)
-            ret[n++] = (struct proctree_attempt){run->process.pid, run->ref};
+        if (!run->leaf)
+            ret[n++] = (struct proctree_attempt){run->state == RUN_STARTING ? NO_LEADER : run->process.pid, run->ref};
     }
     return n;
 }
@@ -644,7 +646,7 @@ static void sample(struct runner *r, int64_t now_ms)
     proctree_measure(weak, n, holds);
     for (size_t i = 0; i < r->runs.n; i++) {
         struct run *run = r->runs.at[i];
-        if (run->leaf || run->state == RUN_STARTING)
+        if (run->leaf)
             continue;
         const struct proctree_hold *now = &holds[k++];
         run->most.rss_bytes = now->rss_bytes > run->most.rss_bytes ? now->rss_bytes : run->most.rss_bytes;

@@ -372,6 +372,32 @@ Test(agent_runner, an_agent_that_ends_alone_leaves_nothing_behind)
     }
 }
 
+/* Its process has executed, and the loop has not heard of it. */
+Test(agent_runner, an_agent_that_ends_alone_kills_what_a_step_left_before_its_start_was_told)
+{
+    EACH_MODE(m) {
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        pid_t agent = fork();
+        if (agent == 0) {
+            struct bench *b = bench_new(modes[m]);
+            const char *argv[3];
+            char path[96], byte;
+            snprintf(path, sizeof path, "%s/ready", b->dir);
+            cr_assert_eq(mkfifo(path, 0600), 0);
+            struct assignment a = script(b, argv, "(setsid sh -c 'trap \"\" TERM HUP; echo > ready; exec sleep 600' &); exec sleep 600");
+            runner_start(b->runner, &a);
+            int fd = open(path, O_RDONLY | O_CLOEXEC);
+            cr_assert_eq(read(fd, &byte, 1), 1);
+            _exit(runner_end_all(b->runner, LIMIT_MS) ? 0 : 1);
+        }
+        int status = -1;
+        cr_assert_eq(waitpid(agent, &status, 0), agent);
+        cr_assert_eq(status, 0);
+        for (siginfo_t info = {0}; waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0; info.si_pid = 0)
+            cr_assert_neq(info.si_pid, 0, "a process of the step lives on (mode %zu)", m);
+    }
+}
+
 Test(agent_runner, term_is_heard)
 {
     struct bench *b = bench_new(CGROUP_AUTO);
