@@ -102,10 +102,10 @@ static void tell_core(struct loop *l, const struct core_event *ev)
         carry_out(l, &actions->at[i]);
 }
 
-static void on_started(void *arg, struct attempt_ref ref)
+static void on_started(void *arg, struct attempt_ref ref, int64_t at_us)
 {
     bf_debug("started", "attempt=%" PRIu64, ref.attempt);
-    tell_core(arg, &(struct core_event){.kind = CORE_SPAWNED, .ref = ref, .at_us = bf_realtime_us()});
+    tell_core(arg, &(struct core_event){.kind = CORE_SPAWNED, .ref = ref, .at_us = at_us});
 }
 
 static void on_failed(void *arg, const struct assignment *a, const struct outcome *why)

@@ -275,7 +275,7 @@ static void started(struct run *run)
     if (!run->leaf && r->sample_at_ms == INT64_MAX)
         r->sample_at_ms = bf_boottime_ms() + SAMPLE_MS;
     tell_unenforced(run, run->assignment);
-    r->setup.started(r->setup.arg, run->ref);
+    r->setup.started(r->setup.arg, run->ref, run->start->job.executed_us);
 }
 
 static void failed(struct run *run, const char *text)

@@ -16,8 +16,8 @@ enum source_kind { SOURCE_LOOP, SOURCE_SOCKET, SOURCE_SPAWNER, SOURCE_LEADER, SO
                    SOURCE_PROBE_LEADER, SOURCE_PROBE_STDOUT, SOURCE_PROBE_STDERR };       /* of prober.h */
 struct source { enum source_kind kind; void *owner; };
 
-/* Its process executes. */
-typedef void runner_started(void *arg, struct attempt_ref ref);
+/* Its process executes, since then (CLOCK_REALTIME). */
+typedef void runner_started(void *arg, struct attempt_ref ref, int64_t at_us);
 /* It never ran; borrowed for the call. */
 typedef void runner_failed(void *arg, const struct assignment *a, const struct outcome *why);
 /* No process of the attempt is left, and no session, or nobody waits for that any more: outcome.usage.session, and note in words ("": nothing

@@ -19,6 +19,7 @@ void spawn_job_run(struct spawn_job *job)
 {
     job->began_us = bf_boottime_us();
     job->errnum = spawn_process(&job->req, &job->process, &job->what);
+    job->executed_us = bf_realtime_us();
 }
 
 static void run(void *arg, void *work)

@@ -13,6 +13,7 @@ struct spawn_job {
     void *owner;
     struct spawned process;                  /* once it is done, with errnum 0 */
     int64_t began_us;                        /* CLOCK_BOOTTIME; 0: never */
+    int64_t executed_us;                     /* CLOCK_REALTIME; once it is done, with errnum 0 */
     int errnum;                              /* as of spawn_process, and what; ECANCELED: the spawner was stopped before */
     const char *what;
     struct spawn_job *next;                  /* the owner's */

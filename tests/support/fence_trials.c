@@ -74,9 +74,9 @@ static int run_step(int grandchildren)
 
 /* ---- the agent ---- */
 
-static void on_started(void *arg, struct attempt_ref ref)
+static void on_started(void *arg, struct attempt_ref ref, int64_t at_us)
 {
-    (void)arg, (void)ref;
+    (void)arg, (void)ref, (void)at_us;
 }
 
 static void on_failed(void *arg, const struct assignment *a, const struct outcome *why)

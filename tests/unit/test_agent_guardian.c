@@ -76,9 +76,9 @@ static const char stubborn[] =
 
 static const char *const own_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
 
-static void on_started(void *arg, struct attempt_ref ref)
+static void on_started(void *arg, struct attempt_ref ref, int64_t at_us)
 {
-    (void)arg, (void)ref;
+    (void)arg, (void)ref, (void)at_us;
 }
 
 static void on_failed(void *arg, const struct assignment *a, const struct outcome *why)

@@ -29,6 +29,7 @@ struct bench {
     struct logship *logs;
     struct attempt_ref ref;
     bool started, failed, ended;
+    int64_t started_us;
     struct verdict verdict;                  /* a copy of what was told */
     char out[1 << 16];                       /* stdout and stderr as shipped */
     size_t out_len;
@@ -36,11 +37,12 @@ struct bench {
     bool closing;
 };
 
-static void on_started(void *arg, struct attempt_ref ref)
+static void on_started(void *arg, struct attempt_ref ref, int64_t at_us)
 {
     struct bench *b = arg;
     cr_assert(!b->started && !b->failed && ref.attempt == b->ref.attempt);
     b->started = true;
+    b->started_us = at_us;
 }
 
 static void on_failed(void *arg, const struct assignment *a, const struct outcome *why)
@@ -369,6 +371,23 @@ Test(agent_runner, an_agent_that_ends_alone_leaves_nothing_behind)
             info.si_pid = 0;
         }
         cr_expect(m < 2 || dead == sizeof a / sizeof a[0]);
+    }
+}
+
+/* However late the loop hears of it: what a step took must not shrink. */
+Test(agent_runner, a_start_is_of_the_moment_when_it_executed)
+{
+    EACH_MODE(m) {
+        struct bench *b = bench_new(modes[m]);
+        const char *argv[3];
+        struct assignment a = script(b, argv, "true");
+        struct pollfd done = {(int)b->config.slots, POLLIN, 0};
+        runner_start(b->runner, &a);
+        cr_assert(n_spawners == 0 || poll(&done, 1, LIMIT_MS) == 1);
+        int64_t done_us = bf_realtime_us();
+        bench_finish(b);
+        cr_expect(b->started_us > 0 && b->started_us <= done_us, "mode %zu: %lld us late", m, (long long)(b->started_us - done_us));
+        bench_free(b);
     }
 }
 
