@@ -114,13 +114,15 @@ static void sort_attempts(struct shadow *s, struct shadow *old)
     size_t n[] = {old->attempts.n, old->lost.n};
     for (size_t k = 0; k < 2; k++)
         for (size_t i = 0; i < n[k]; i++) {
-            struct shadow_attempt *known = find_grant(s, &was[k][i]);
+            struct shadow_attempt *known = find_grant(s, &was[k][i]), *twin = shadow_attempt_find(s, was[k][i].ref.attempt);
             if (known) {
                 known->ran = was[k][i].ran;
                 known->loose |= was[k][i].loose;
-            } else {
-                bf_vec_push(&s->lost, was[k][i]);
+                continue;
             }
+            if (twin && twin->ref.token == was[k][i].ref.token)
+                twin->loose = true;                          /* an old copy gave its token to another instance too */
+            bf_vec_push(&s->lost, was[k][i]);
         }
     for (size_t i = 0; i < s->lost.n; i++)
         s->lost.at[i].run_void = is_run_void(s, &s->lost.at[i]);
