@@ -104,7 +104,8 @@ void core_step(struct agent_core *c, const struct core_event *ev, int64_t now_ms
         case CORE_TIMER: on_timer(c, now_ms); break;
         case CORE_DRAIN: core_drain(c, now_ms); break;
         }
-        core_wait_start(c);
+        core_wait_start(c, now_ms);
+        core_report_when_none_waits(c, now_ms);
         core_leave_if_drained(c);
     }
     *ret = &c->actions;

@@ -85,13 +85,6 @@ void core_report_send(struct agent_core *c, struct attempt *a, int64_t now_ms)
     *add_report(c, bytes) = report;
 }
 
-static void tell_held_back(struct agent_core *c, int64_t now_ms)
-{
-    for (size_t i = 0; c->n_held_back > 0 && i < c->attempts.n; i++)
-        if (c->attempts.at[i]->held_back)
-            core_report_send(c, c->attempts.at[i], now_ms);
-}
-
 void core_report_end(struct agent_core *c, struct attempt *a, int64_t now_ms)
 {
     a->ended_ms = a->report_at_ms = now_ms;
@@ -102,7 +95,13 @@ void core_report_end(struct agent_core *c, struct attempt *a, int64_t now_ms)
         return;
     }
     core_report_send(c, a, now_ms);
-    tell_held_back(c, now_ms);
+}
+
+void core_report_when_none_waits(struct agent_core *c, int64_t now_ms)
+{
+    for (size_t i = 0; c->n_waiting == 0 && c->n_held_back > 0 && i < c->attempts.n; i++)
+        if (c->attempts.at[i]->held_back)
+            core_report_send(c, c->attempts.at[i], now_ms);
 }
 
 void core_report_send_due(struct agent_core *c, bool all, int64_t now_ms)

@@ -113,7 +113,7 @@ void core_leave_if_drained(struct agent_core *c);
 /* --- waiting and starting (core_wait.c) ------------------------------------------------------------------------------- */
 
 void core_wait_on_dispatch(struct agent_core *c, const struct agent_msg *m, int64_t at_us, int64_t now_ms);
-void core_wait_start(struct agent_core *c);
+void core_wait_start(struct agent_core *c, int64_t now_ms);
 /* Answer for an attempt that never ran here: it is ended, and stays so. */
 void core_wait_refuse(struct agent_core *c, struct attempt_ref ref, enum outcome_source source, const char *text, int64_t now_ms);
 /* One that waits was never started, and never will be. */
@@ -134,8 +134,10 @@ void core_end_on_timer(struct agent_core *c, int64_t now_ms);
 /* --- reports (core_report.c) ------------------------------------------------------------------------------------------ */
 
 void core_report_send(struct agent_core *c, struct attempt *a, int64_t now_ms);
-/* It has ended just now: told with others, or at once with those. */
+/* It has ended just now: told at once, or with others. */
 void core_report_end(struct agent_core *c, struct attempt *a, int64_t now_ms);
+/* Those that were held back, where nothing waits any more. */
+void core_report_when_none_waits(struct agent_core *c, int64_t now_ms);
 /* Send or repeat the reports that are due.  When the coordinator has just answered HELLO all ends, and what runs: it may have been told
  * of a start, and killed before that was durable. */
 void core_report_send_due(struct agent_core *c, bool all, int64_t now_ms);

@@ -39,15 +39,22 @@ static struct attempt *first_waiting(const struct agent_core *c)
     return first;
 }
 
+/* Its timebox counts from here, so that a start that hangs is ended too; once it runs, from then. */
+static void spawn(struct agent_core *c, struct attempt *a, int64_t now_ms)
+{
+    core_attempt_set_state(c, a, ATTEMPT_SPAWNING);
+    if (a->assignment.timebox_ms > 0)
+        a->limit_at_ms = now_ms + a->assignment.timebox_ms;
+    core_act_on(c, ACTION_SPAWN, a);
+}
+
 /* What waits takes the slots that have ended, the first that came first.  Under the lease: without one nothing waits. */
-void core_wait_start(struct agent_core *c)
+void core_wait_start(struct agent_core *c, int64_t now_ms)
 {
     struct attempt *a;
     while ((c->n_alive < c->settings.hello.slots || BF_PLANTED("prefetch_over_slots")) && (a = first_waiting(c)) &&
-           (c->n_alive == 0 || fits(c, a))) {
-        core_attempt_set_state(c, a, ATTEMPT_SPAWNING);
-        core_act_on(c, ACTION_SPAWN, a);
-    }
+           (c->n_alive == 0 || fits(c, a)))
+        spawn(c, a, now_ms);
 }
 
 static void start_attempt(struct agent_core *c, const struct assignment *from, int64_t at_us, int64_t now_ms)
@@ -61,9 +68,10 @@ static void start_attempt(struct agent_core *c, const struct assignment *from, i
     }
     core_attempt_assign(a, from);
     bool waits = c->n_waiting > 0 || c->n_alive >= c->settings.hello.slots;
-    core_attempt_set_state(c, a, waits ? ATTEMPT_WAITING : ATTEMPT_SPAWNING);
-    if (!waits)
-        core_act_on(c, ACTION_SPAWN, a);
+    if (waits)
+        core_attempt_set_state(c, a, ATTEMPT_WAITING);
+    else
+        spawn(c, a, now_ms);
 }
 
 /* So that a coordinator whose store is an old copy learns of it. */

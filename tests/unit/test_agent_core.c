@@ -348,19 +348,31 @@ Test(agent_core, ends_are_told_together_while_others_wait)
 {
     static const struct line lines[] = {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {200, "dispatch 1 6", ""}, {200, "dispatch 1 7", ""}, {200, "dispatch 1 8", ""},
-        {201, "spawned 5", ""}, {202, "ok 5", "spawn 6"}, {207, "due", ""}, {203, "spawned 6", ""}, {204, "exit 6 1", "spawn 7"}, {206, "timer", ""},
-        {207, "timer", "ended 5 ok; ended 6 exit"}, {208, "spawned 7", ""}, {209, "timer", ""}, {210, "ok 7", "spawn 8"},
-        {211, "spawned 8", ""}, {212, "ok 8", "ended 8 ok; ended 7 ok"}, {213, "acked 7", ""}, {213, "acked 8", ""},
-        {220, "dispatch 1 9", "spawn 9"}, {220, "dispatch 1 10", ""}};
+        {200, "dispatch 1 9", ""}, {201, "spawned 5", ""}, {202, "ok 5", "spawn 6"}, {207, "due", ""}, {203, "spawned 6", ""},
+        {204, "exit 6 1", "spawn 7"}, {206, "timer", ""}, {207, "timer", "ended 5 ok; ended 6 exit"}, {208, "spawned 7", ""},
+        {209, "timer", ""}, {210, "ok 7", "spawn 8"}, {211, "spawned 8", ""}, {212, "ok 8", "spawn 9; ended 7 ok; ended 8 ok"},
+        {213, "ok 9", "ended 9 ok"}};
     static const struct line more[] = {
-        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {200, "dispatch 1 6", ""}, {200, "dispatch 1 7", ""}, {201, "spawned 5", ""},
-        {202, "ok 5", "spawn 6"}, {203, "stale 5", "ended 5 ok"}, {207, "timer", ""}, {208, "acked 5", ""},
-        {209, "ok 6", "spawn 7"}, {210, "connect", "hello 2 [7,6]"}, {211, "welcome 2", "deadline 10210; ended 6 ok"},
-        {215, "timer", ""}, {216, "ok 7", "ended 7 ok"}};
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {200, "dispatch 1 6", ""}, {200, "dispatch 1 7", ""}, {200, "dispatch 1 8", ""},
+        {201, "spawned 5", ""}, {202, "ok 5", "spawn 6"}, {203, "stale 5", "ended 5 ok"}, {207, "timer", ""}, {208, "acked 5", ""},
+        {209, "ok 6", "spawn 7"}, {210, "connect", "hello 2 [8,6,7]"}, {211, "welcome 2", "deadline 10210; ended 6 ok"},
+        {215, "timer", ""}, {216, "ok 7", "spawn 8; ended 7 ok"}};
     const struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 1}, .hello_retry_ms = 1000,
                                            .started_pause_ms = 20, .ended_pause_ms = 5};
     play(&settings, lines, sizeof lines / sizeof lines[0]);
     play(&settings, more, sizeof more / sizeof more[0]);
+}
+
+/* Nobody knows yet whether it runs. */
+Test(agent_core, a_start_that_hangs_is_ended_by_its_timebox)
+{
+    static const struct line lines[] = {
+        BEGIN, {200, "dispatch 1 5 1000 500", "spawn 5"}, {200, "dispatch 1 6 1000 500", ""}, {1200, "due", ""}, {1200, "timer", "term 5"},
+        {1700, "timer", "kill 5"}, {1701, "exit 5 9", "spawn 6; ended 5 timeout"}, {2000, "spawned 6", ""}, {2600, "timer", "heartbeat 2"},
+        {2701, "timer", ""}, {3000, "timer", "term 6"}};
+    const struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 1}, .hello_retry_ms = 1000,
+                                           .started_pause_ms = 20000, .ended_pause_ms = 5};
+    play(&settings, lines, sizeof lines / sizeof lines[0]);
 }
 
 /* A short step tells its start with its end; a longer one in time. */
@@ -368,7 +380,8 @@ Test(agent_core, a_start_waits_for_the_end_but_not_long)
 {
     static const struct line lines[] = {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", ""},
-        {220, "ok 5", "ended 5 ok"}, {221, "timer", ""}, {300, "dispatch 1 6", "spawn 6"}, {301, "spawned 6", ""}, {321, "due", ""}, {320, "timer", ""},
+        {220, "ok 5", "ended 5 ok"}, {221, "timer", ""}, {300, "dispatch 1 6", "spawn 6"}, {301, "spawned 6", ""}, {321, "due", ""},
+        {320, "timer", ""},
         {321, "timer", "started 6"}, {341, "timer", ""}, {400, "ok 6", "ended 6 ok"}};
     const struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}, .hello_retry_ms = 1000,
                                            .started_pause_ms = 20};
