@@ -110,7 +110,9 @@ static void on_started(void *arg, struct attempt_ref ref, int64_t at_us)
 
 static void on_failed(void *arg, const struct assignment *a, const struct outcome *why)
 {
-    bf_warn("spawn_failed", "attempt=%" PRIu64 " step=%s text=%s", a->ref.attempt, bf_log_quote(a->step), bf_log_quote(why->text));
+    bool asked_for = why->source == OUTCOME_FENCED || (why->source == OUTCOME_SPAWN && why->code == ECANCELED);
+    BF_LOG(asked_for ? BF_LOG_INFO : BF_LOG_WARN, "spawn_failed", "attempt=%" PRIu64 " step=%s text=%s", a->ref.attempt,
+           bf_log_quote(a->step), bf_log_quote(why->text));
     tell_core(arg, &(struct core_event){.kind = CORE_ENDED, .ref = a->ref, .outcome = why, .at_us = bf_realtime_us()});
 }
 

@@ -1,4 +1,4 @@
-/* The agent proper: one thread, one loop, between the core, the session, the runner and the logs. */
+/* The agent proper: one loop in one thread, between the core, the session, the runner and the logs. */
 #ifndef BF_AGENT_LOOP_H
 #define BF_AGENT_LOOP_H
 

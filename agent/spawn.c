@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -115,7 +114,8 @@ static int child(void *arg)
     reset_signals();
     if (dup2(req->in_fd, 0) < 0 || dup2(req->out_fd, 1) < 0 || dup2(req->err_fd, 2) < 0)
         return fail(job, "its standard files");
-    if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) != 0 && errno != ENOSYS)
+    /* At once and not by execve: what follows may wait for a file server, and a copy of ours keeps a pipe open, or a closed socket watched. */
+    if (syscall(SYS_close_range, 3u, ~0u, 0u) != 0 && errno != ENOSYS)
         return fail(job, "closing files");
     struct rlimit nofile;
     if (req->nofile_soft > 0 && getrlimit(RLIMIT_NOFILE, &nofile) == 0) {

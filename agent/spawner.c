@@ -18,7 +18,10 @@ struct spawner {
 void spawn_job_run(struct spawn_job *job)
 {
     job->began_us = bf_boottime_us();
-    job->errnum = spawn_process(&job->req, &job->process, &job->what);
+    job->what = SPAWN_EXECUTING;
+    job->req.program = job->program;
+    job->errnum = spawn_find(job->name, job->path, job->program, sizeof job->program)
+                  ? spawn_process(&job->req, &job->process, &job->what) : errno;
     job->executed_us = bf_realtime_us();
 }
 

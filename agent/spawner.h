@@ -9,7 +9,8 @@
 #include "agent/spawn.h"
 
 struct spawn_job {
-    struct spawn_request req;                /* what it points to stays until the job is done */
+    struct spawn_request req;                /* what it points to stays until the job is done; its program is found by the job */
+    const char *name, *path;                 /* of the program, as for spawn_find */
     void *owner;
     struct spawned process;                  /* once it is done, with errnum 0 */
     int64_t began_us;                        /* CLOCK_BOOTTIME; 0: never */
@@ -17,6 +18,7 @@ struct spawn_job {
     int errnum;                              /* as of spawn_process, and what; ECANCELED: the spawner was stopped before */
     const char *what;
     struct spawn_job *next;                  /* the owner's */
+    char program[4096];                      /* the spawner's */
 };
 
 /* Here and now, in the caller's thread. */

@@ -11,8 +11,6 @@ struct start {
     struct spawn_job job;                    /* points into the rest, to the assignment and to the runner's setup */
     struct child_pipes pipes;
     struct bf_arena arena;
-    const char *argv0;
-    char program[4096];
     int procs[CGROUP_FDS_MAX];
     char why[OUTCOME_TEXT_MAX];              /* a sentence, when there is one already */
     atomic_bool given_up;                    /* it is to end: by now it executes, or never */

@@ -1,4 +1,4 @@
-/* Work beside a loop: a bounded queue, threads of low priority that do what waits in the order in which it was put, and a descriptor
+/* Work beside a loop: a queue, threads with a priority of their own that do what waits in the order in which it was put, and a descriptor
  * that is readable when something is done.
  *
  * One thread, the loop's, opens, puts, takes and closes.  What is put belongs to the queue until it is taken.  The threads begin with the

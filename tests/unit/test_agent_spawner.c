@@ -17,7 +17,7 @@ static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
 
 static struct spawn_job job_of(const char *program, const char *const *argv, int fd)
 {
-    return (struct spawn_job){.req = {.program = program, .argv = argv, .env = env, .in_fd = fd, .out_fd = fd, .err_fd = fd}};
+    return (struct spawn_job){.name = program, .path = "/bin", .req = {.argv = argv, .env = env, .in_fd = fd, .out_fd = fd, .err_fd = fd}};
 }
 
 static struct spawn_job *await(struct spawner *s)
@@ -55,7 +55,7 @@ Test(agent_spawner, each_job_is_done_once_with_its_own_outcome)
     size_t n = 0;
     cr_assert_not_null(s);
     for (size_t i = 0; i < JOBS; i++) {
-        jobs[i] = i % 3 ? job_of("/bin/true", yes, fd) : job_of("/no/such/program", no, fd);
+        jobs[i] = i % 3 ? job_of("true", yes, fd) : job_of("/no/such/program", no, fd);
         cr_assert(spawner_add(s, &jobs[i]));
     }
     while (n < JOBS)
