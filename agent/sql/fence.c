@@ -12,6 +12,7 @@
 #include "common/crc32c.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "common/token.h"
 
 static int by_text(const void *a, const void *b)
 {
@@ -99,14 +100,17 @@ static void put_instance(const struct fence *f, struct bf_buf *b)
     put_string(f, b, f->request->step);
 }
 
-/* Of the step instance in all of its runs, and of other backfills that write the same tables. */
+/* Of the step instance in all of its runs, and of other backfills that write the same tables.  A coordinator that was restored may give the
+ * number of a backfill that was lost to another one: so what writes the same under a token of another epoch is another's too. */
 static void put_family_condition(const struct fence *f, struct bf_buf *b)
 {
     put_partition_condition(f, b);
     bf_buf_put_str(b, " and (");
     put_instance(f, b);
     if (*f->writes) {
-        bf_buf_printf(b, " or backfill <> %lld and writes = ", (long long)f->request->backfill);
+        long long epoch_begins = (long long)f->request->token >> TOKEN_EPOCH_SHIFT << TOKEN_EPOCH_SHIFT;
+        bf_buf_printf(b, " or (backfill <> %lld or token < %lld or token >= %lld) and writes = ", (long long)f->request->backfill,
+                      epoch_begins, epoch_begins + (1LL << TOKEN_EPOCH_SHIFT));
         put_string(f, b, f->writes);
     }
     bf_buf_put_str(b, ")");

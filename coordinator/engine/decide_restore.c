@@ -19,8 +19,9 @@
 #include <string.h>
 
 #include "common/plant.h"
+#include "common/token.h"
 
-enum { TOKEN_ATTEMPT_BITS = 40, RUNS_PER_RESTORE = 1000 };
+enum { RUNS_PER_RESTORE = 1000 };
 #define ATTEMPTS_PER_RESTORE UINT64_C(1000000000)
 
 uint32_t first_run(const struct engine *e)
@@ -30,7 +31,7 @@ uint32_t first_run(const struct engine *e)
 
 uint32_t epoch_of(uint64_t token)
 {
-    return (uint32_t)(token >> TOKEN_ATTEMPT_BITS);
+    return (uint32_t)(token >> TOKEN_EPOCH_SHIFT);
 }
 
 bool grants_are_held(const struct engine *e)
@@ -44,7 +45,7 @@ static uint64_t attempts_from(const struct engine *e, uint32_t epoch)
     uint64_t next = (epoch - 1) * ATTEMPTS_PER_RESTORE + 1;
     if (next < e->next_attempt)
         next = ((e->next_attempt - 1) / ATTEMPTS_PER_RESTORE + 1) * ATTEMPTS_PER_RESTORE + 1;
-    return next >> TOKEN_ATTEMPT_BITS ? e->next_attempt : next;
+    return next >> TOKEN_EPOCH_SHIFT ? e->next_attempt : next;
 }
 
 void decide_restored(struct decision *d, const struct input *in)
@@ -79,13 +80,13 @@ static void drop_dispatches(struct engine_out *out)
 const char *decide_seen(struct decision *d, const struct input *in)
 {
     const struct engine *e = d->e;
-    uint64_t ours = (uint64_t)e->epoch << TOKEN_ATTEMPT_BITS | (e->next_attempt - 1), seen = input_rare(in)->hello.seen;
+    uint64_t ours = (uint64_t)e->epoch << TOKEN_EPOCH_SHIFT | (e->next_attempt - 1), seen = input_rare(in)->hello.seen;
     if (seen <= ours || BF_PLANTED("outdated_unnoticed"))
         return NULL;
     const char *text = out_printf(d->out, "this coordinator's store is an old copy: agent %s has seen attempt %" PRIu64 " of epoch %" PRIu64
                                   ", and the store knows up to %" PRIu64 " of %u; stop it, and put the newest store back, or "
                                   "bfctl restore a backup",
-                                  input_rare(in)->hello.name, seen & ((UINT64_C(1) << TOKEN_ATTEMPT_BITS) - 1), seen >> TOKEN_ATTEMPT_BITS,
+                                  input_rare(in)->hello.name, seen & ((UINT64_C(1) << TOKEN_EPOCH_SHIFT) - 1), seen >> TOKEN_EPOCH_SHIFT,
                                   e->next_attempt - 1, e->epoch);
     if (e->outdated_token)
         return text;

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "common/plant.h"
+#include "common/token.h"
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/prefetch.h"
 
@@ -56,7 +57,7 @@ static uint64_t next_token(const struct engine *e)
     uint64_t attempt = e->next_attempt;
     if (BF_PLANTED("token_reused"))
         attempt &= ~UINT64_C(1);
-    return (uint64_t)e->epoch << 40 | attempt;
+    return (uint64_t)e->epoch << TOKEN_EPOCH_SHIFT | attempt;
 }
 
 static void note_placing(struct decision *d, struct record *r, const struct placing *p)

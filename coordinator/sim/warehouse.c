@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/sql/scrub.h"
+#include "common/token.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
@@ -39,10 +40,11 @@ static struct sim_fence_row *row_of(struct sim_warehouse *h, const struct sim_fe
     return NULL;
 }
 
-/* Of the instance in any run, and of other backfills that write the same. */
-static bool is_family(const struct sim_fence_row *row, const struct sim_fence_key *key)
+/* Of the instance in any run, and of other backfills that write the same: also of one that a restore lost, whose number was given again. */
+static bool is_family(const struct sim_fence_row *row, const struct sim_session *s)
 {
-    return row->key.instance == key->instance || (row->key.backfill != key->backfill && row->key.place == key->place);
+    bool other = row->key.backfill != s->key.backfill || row->token >> TOKEN_EPOCH_SHIFT != s->ref.token >> TOKEN_EPOCH_SHIFT;
+    return row->key.instance == s->key.instance || (other && row->key.place == s->key.place);
 }
 
 static bool is_held(const struct sim_fence_row *row)
@@ -212,7 +214,7 @@ static void look_for_later(struct world *w, struct sim_session *s)
 {
     struct sim_warehouse *h = &w->warehouse;
     for (size_t i = 0; i < h->rows.n; i++)
-        if (is_family(&h->rows.at[i], &s->key) && h->rows.at[i].token > s->ref.token) {
+        if (is_family(&h->rows.at[i], s) && h->rows.at[i].token > s->ref.token) {
             finish_plainly(w, s, OUTCOME_FENCED, "", "a later run or backfill has this partition");
             return;
         }
@@ -227,7 +229,7 @@ static void claimed(struct world *w, const struct sim_session *s)
         const struct sim_session *other = &h->sessions.at[i];
         const struct sim_fence_row *row = held_by(h, other->ref.token);
         if (!shadow_fence_void(w->shadow) && other->id != s->id && other->in_transaction && other->next != SESSION_END && row &&
-            is_family(row, &s->key) && held_by(h, s->ref.token))
+            is_family(row, s) && held_by(h, s->ref.token))
             world_violate(w, "I1: the sessions of attempts %llu and %llu may both commit", (unsigned long long)other->ref.attempt,
                           (unsigned long long)s->ref.attempt);
     }
@@ -255,7 +257,7 @@ static void look_for_left(struct world *w, struct sim_session *s)
     struct sim_warehouse *h = &w->warehouse;
     for (size_t i = 0; i < h->rows.n; i++) {
         const struct sim_fence_row *row = &h->rows.at[i];
-        if (!is_family(row, &s->key) || !is_held(row) || row->token >= s->ref.token)
+        if (!is_family(row, s) || !is_held(row) || row->token >= s->ref.token)
             continue;
         s->seen_token = row->token;
         end_holder(w, &s, row);
