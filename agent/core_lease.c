@@ -51,16 +51,22 @@ void core_lease_begin_hello(struct agent_core *c, int64_t now_ms)
     send_hello(c, now_ms);
 }
 
-/* Now and then HELLO takes its place, so that a dispatch or an order to kill that was lost on the way is given again. */
-void core_lease_send_heartbeat(struct agent_core *c, int64_t now_ms)
+static void send_heartbeat(struct agent_core *c, int64_t now_ms)
 {
     c->heartbeat_at_ms = now_ms + c->heartbeat_ms;
-    if (++c->heartbeats % RECONCILE_HEARTBEATS == 0 || c->trip_changed) {
-        send_hello(c, now_ms);
-        return;
-    }
     struct agent_msg *m = core_send(c, AGENT_HEARTBEAT);
     m->nonce = take_nonce(c, now_ms);
+}
+
+/* Now and then HELLO takes the place of a heartbeat, so that a dispatch or an order to kill that was lost on the way is given again. */
+static void send_beat(struct agent_core *c, int64_t now_ms)
+{
+    if (++c->heartbeats % RECONCILE_HEARTBEATS != 0 && !c->trip_changed) {
+        send_heartbeat(c, now_ms);
+        return;
+    }
+    c->heartbeat_at_ms = now_ms + c->heartbeat_ms;
+    send_hello(c, now_ms);
 }
 
 static void renew(struct agent_core *c, uint64_t nonce, int64_t now_ms)
@@ -95,7 +101,7 @@ void core_lease_on_welcome(struct agent_core *c, const struct agent_msg *m, int6
     c->hello_at_ms = CORE_NEVER;
     c->heartbeat_at_ms = now_ms + c->heartbeat_ms;
     if (c->draining)
-        core_lease_send_heartbeat(c, now_ms);
+        send_heartbeat(c, now_ms);
     core_report_send_due(c, true, now_ms);
 }
 
@@ -119,7 +125,7 @@ void core_lease_on_timer(struct agent_core *c, int64_t now_ms)
     if (c->phase == PHASE_WELCOMED && now_ms - c->heard_ms >= CORE_SILENT_HEARTBEATS * c->heartbeat_ms)
         core_lease_begin_hello(c, now_ms);
     else if (c->phase == PHASE_WELCOMED && c->heartbeat_at_ms <= now_ms)
-        core_lease_send_heartbeat(c, now_ms);
+        send_beat(c, now_ms);
     else if (c->phase == PHASE_HELLO && c->hello_at_ms <= now_ms)
         send_hello(c, now_ms);
 }
@@ -152,9 +158,11 @@ void core_drain(struct agent_core *c, int64_t now_ms)
     if (c->draining)
         return;
     c->draining = true;
-    core_wait_give_back_all(c, "given back: the agent drains, and had not started it", now_ms);
+    /* Told first, and by the one message that says it: until then all that is given back or refused comes here again, and each time is
+     * one of those that an instance may be lost. */
     if (c->phase == PHASE_WELCOMED)
-        core_lease_send_heartbeat(c, now_ms);
+        send_heartbeat(c, now_ms);
+    core_wait_give_back_all(c, "given back: the agent drains, and had not started it", now_ms);
 }
 
 /* Drained: nothing held.  When there is no lease, ended attempts wait for nobody: the next HELLO of the host tells that they

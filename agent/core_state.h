@@ -100,7 +100,6 @@ void core_forget_ended(struct agent_core *c, int64_t now_ms);
 /* Until when the nonce gives a lease; INT64_MIN when it was not sent or is forgotten. */
 int64_t core_nonce_deadline_ms(const struct agent_core *c, uint64_t nonce);
 void core_lease_begin_hello(struct agent_core *c, int64_t now_ms);
-void core_lease_send_heartbeat(struct agent_core *c, int64_t now_ms);
 void core_lease_on_welcome(struct agent_core *c, const struct agent_msg *m, int64_t now_ms);
 void core_lease_on_heartbeat_ack(struct agent_core *c, const struct agent_msg *m, int64_t now_ms);
 void core_lease_on_refuse(struct agent_core *c, int64_t now_ms);

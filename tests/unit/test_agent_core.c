@@ -171,7 +171,7 @@ static const struct script scripts[] = {
         WAITS, {10000, "timer", "ended 7 revoked; kill 5; kill 6; hello 2 [5,6,7]"}, {10001, "exit 5 0", ""}, {10002, "exit 6 0", ""},
         {10100, "welcome 2", "deadline 20000; ended 5 fenced; ended 6 fenced; ended 7 revoked"}}},
     {"drain: what waits is given back, what runs goes on", NULL, {
-        WAITS, {205, "drain", "ended 7 revoked; heartbeat 2 draining"}, {300, "ok 5", "ended 5 ok"}}},
+        WAITS, {205, "drain", "heartbeat 2 draining; ended 7 revoked"}, {300, "ok 5", "ended 5 ok"}}},
     {"a new connection tells what waits, and starts it all the same", NULL, {
         WAITS, {300, "connect", "hello 2 [5,6,7]"}, {301, "ok 5", "spawn 7"}}},
     {"a noop waits for no slot", NULL, {WAITS, {205, "noop 1 8", "ended 8 ok"}}},
@@ -271,6 +271,12 @@ static const struct script scripts[] = {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "drain", "heartbeat 2 draining"},
         {301, "dispatch 1 6", "ended 6 fenced"}, {302, "acked 6", ""}, {400, "ok 5", "ended 5 ok"}, {500, "acked 5", "bye; leave"},
         {501, "timer", ""}}},
+    {"drain is told at once, also where hello is the next of the beats", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"},
+        {2600, "timer", "heartbeat 2"}, {2601, "ack 2", "deadline 12600"}, {5100, "timer", "heartbeat 3"}, {5101, "ack 3", "deadline 15100"},
+        {7600, "timer", "heartbeat 4"}, {7601, "ack 4", "deadline 17600"}, {10100, "timer", "heartbeat 5"},
+        {10101, "ack 5", "deadline 20100"}, {10102, "drain", "heartbeat 6 draining"}, {12602, "timer", "hello 7 [5]"},
+        {12603, "welcome 7", "deadline 22602"}}},
     {"drain by order, with nothing to do", NULL, {BEGIN, {200, "told-drain", "heartbeat 2 draining; bye; leave"}}},
     {"drain before anyone was met", NULL, {{0, "drain", "leave"}}},
     {"drain without a coordinator leaves when the lease is over and nothing lives", NULL, {
