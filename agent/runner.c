@@ -43,6 +43,7 @@
 #define POLL_MS 20                           /* between looks at what epoll does not watch */
 #define SAMPLE_MS 500                        /* between looks at what attempts without a control group hold */
 #define SWEEP_MOST_MS 50
+#define START_LONG_MS 10000                  /* a start that takes longer is told */
 #define NO_LEADER (-1)
 
 enum run_state { RUN_STARTING, RUN_ALIVE, RUN_SWEEPING, RUN_GONE };
@@ -316,6 +317,7 @@ static void begin(struct run *run)
         r->null_fd = open_null();
     const struct start_of of = start_of(run);
     run->state = RUN_STARTING;
+    run->sweep_at_ms = bf_boottime_ms() + START_LONG_MS;
     run->start = start_new(&of);
     struct spawn_job *job = &run->start->job;
     job->owner = run;
@@ -551,6 +553,7 @@ static void take_start(struct run *run)
     if (runs) {
         run->process = run->start->job.process;
         run->state = RUN_ALIVE;
+        run->sweep_at_ms = INT64_MAX;
         (run->ending ? closing : started)(run);
     } else {
         start_explain(run->start, &of, text, sizeof text);
@@ -645,6 +648,14 @@ static void remove_run(struct runner *r, size_t i)
     free_run(run);
 }
 
+/* It holds its thread, and behind as many as there are threads nothing starts any more. */
+static void tell_long_start(struct run *run)
+{
+    run->sweep_at_ms = INT64_MAX;
+    bf_warn("start_hangs", "attempt=%" PRIu64 " step=%s text=\"its program is not executed yet: the file system that it lies on does not answer, "
+            "or other starts hold all threads for it\"", run->ref.attempt, bf_log_quote(run->assignment->step));
+}
+
 /* Without control groups peaks are what is seen now and then. */
 static void sample(struct runner *r, int64_t now_ms)
 {
@@ -683,6 +694,8 @@ void runner_run(struct runner *r, int64_t now_ms)
             look_at(run, now_ms);
         else if (run->state == RUN_SWEEPING && run->sweep_at_ms <= now_ms)
             try_end(run, now_ms);
+        else if (run->state == RUN_STARTING && run->sweep_at_ms <= now_ms)
+            tell_long_start(run);
         if (run->state == RUN_GONE)
             remove_run(r, i);
     }
