@@ -18,14 +18,14 @@ from proxy import Proxy  # pylint: disable=wrong-import-position
 
 DUMP = os.path.join(BIN, "../tests/journal_dump")
 DELAY_S = 0.1                                    # each way: a round trip is worth many steps
-# Each notes that it began, and lasts as long as there is a file "stop".  Nothing else may run beside it: the folder is its proof.
+# Each notes that it began, and lasts as long as there is a file "stop", which it says in "lasts".  Nothing else may run beside it: the folder is its proof.
 PLAN = """apiVersion: backfill/v1
 kind: Plan
 name: brief
 partitions: {{grain: day, from: 2024-01-01, to: 2024-{last}}}
 steps:
   work:
-    run: [sh, -c, 'cd {folder} && mkdir alone && echo $0 >>began && while [ -e stop ]; do sleep 0.02; done; rmdir alone', "{{{{ partition.key }}}}"]
+    run: [sh, -c, 'cd {folder} && mkdir alone && echo $0 >>began && while [ -e stop ]; do echo $0 >lasts; sleep 0.02; done; rmdir alone', "{{{{ partition.key }}}}"]
     retry: {{max: 1}}
 """
 
@@ -74,13 +74,23 @@ class PrefetchTest(unittest.TestCase):
     def waiting(self, backfill):
         return sorted(r["partition"] for r in self.cluster.json("steps", backfill) if r["prefetched"])
 
+    def running(self, backfill):
+        return [r["partition"] for r in self.cluster.json("steps", backfill) if r["state"] == "running"]
+
+    def lasting(self):
+        """What saw the file "stop".  What began last may have looked for it just before."""
+        try:
+            with open(os.path.join(self.folder, "lasts"), encoding="utf-8") as f:
+                return f.read().split()
+        except FileNotFoundError:
+            return []
+
     def hold_some(self):
         """A backfill of which one attempt runs, and others wait for its slot."""
         backfill = self.create()
         wait_until("attempts to be given ahead", lambda: self.agent()["prefetched"] > 0)
         self.stop(True)
-        wait_until("some to wait behind one that lasts", lambda: self.agent()["busy"] == 1 and self.waiting(backfill) and
-                   self.began()[-1] not in self.waiting(backfill))
+        wait_until("some to wait behind one that lasts", lambda: self.running(backfill) == (self.lasting() or None) and self.waiting(backfill))
         return backfill
 
     def records(self):
