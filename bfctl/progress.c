@@ -394,6 +394,8 @@ static void put_head(const json_t *status, const struct progress_look *look, con
     bf_buf_printf(&line, "%s; %" PRId64 " agent%s, %" PRId64 " of %" PRId64 " slots busy", render_safe(render_text(status, "name")),
                   render_number(agents, "connected"), render_number(agents, "connected") == 1 ? "" : "s",
                   render_number(agents, "busy"), render_number(agents, "slots"));
+    if (render_number(agents, "prefetched") > 0)
+        bf_buf_printf(&line, ", %" PRId64 " given ahead", render_number(agents, "prefetched"));
     char weight[WATCH_WORDS_MAX], rate[WATCH_WORDS_MAX];
     watch_weight_words(status, weight);
     watch_rate_words(status, rate);

@@ -174,6 +174,8 @@ static size_t draw_agents(const json_t *watch, struct cells *c, size_t row, size
         return row;
     size_t next = cells_putf(c, row, col, edge, LOOK_BOLD, "AGENTS  %" PRId64 " connected, %" PRId64 " of %" PRId64 " slots busy",
                              render_number(agents, "connected"), render_number(agents, "busy"), render_number(agents, "slots"));
+    if (render_number(agents, "prefetched") > 0)
+        next = cells_putf(c, row, next, edge, LOOK_DIM, ", %" PRId64 " given ahead", render_number(agents, "prefetched"));
     if (render_number(agents, "lost") > 0)
         next = cells_putf(c, row, next, edge, LOOK_FAILED, ", %" PRId64 " lost", render_number(agents, "lost"));
     if (render_number(agents, "refused") > 0)

@@ -172,7 +172,7 @@ static json_t *by_step(const struct backfill_view *b, const struct step_tally *c
 
 static json_t *agents_summary(const struct view_source *v)
 {
-    json_int_t connected = 0, slots = 0, busy = 0;
+    json_int_t connected = 0, slots = 0, busy = 0, prefetched = 0;
     for (uint32_t id = 0; (id = engine_next_agent(v->engine, id)) != 0;) {
         struct agent_view a;
         if (!engine_agent(v->engine, id, &a) || (a.state != AGENT_CONNECTED && a.state != AGENT_DRAINING) || view_refusal(v, &a))
@@ -180,8 +180,9 @@ static json_t *agents_summary(const struct view_source *v)
         connected++;
         slots += a.hello->slots;
         busy += a.busy;
+        prefetched += a.prefetched;
     }
-    return json_pack("{s:I, s:I, s:I}", "connected", connected, "slots", slots, "busy", busy);
+    return json_pack("{s:I, s:I, s:I, s:I}", "connected", connected, "slots", slots, "busy", busy, "prefetched", prefetched);
 }
 
 /* The first failures in the order of the plan, of the steps that had some when they were counted. */

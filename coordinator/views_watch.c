@@ -141,7 +141,7 @@ static json_t *agents(const struct view_source *v)
 {
     struct told_agent top[AGENTS_TOLD], t;
     size_t n = 0;
-    json_int_t connected = 0, draining = 0, lost = 0, refused = 0, slots = 0, busy = 0;
+    json_int_t connected = 0, draining = 0, lost = 0, refused = 0, slots = 0, busy = 0, prefetched = 0;
     for (uint32_t id = 0; (id = engine_next_agent(v->engine, id)) != 0;) {
         if (!engine_agent(v->engine, id, &t.a) || t.a.state == AGENT_LEFT)
             continue;
@@ -153,6 +153,7 @@ static json_t *agents(const struct view_source *v)
         refused += t.refused;
         slots += works ? t.a.hello->slots : 0;
         busy += works ? t.a.busy : 0;
+        prefetched += works ? t.a.prefetched : 0;
         size_t i = n < AGENTS_TOLD ? n++ : AGENTS_TOLD;
         for (; i > 0 && agent_before(&t, &top[i - 1]); i--)
             if (i < AGENTS_TOLD)
@@ -163,8 +164,8 @@ static json_t *agents(const struct view_source *v)
     json_t *at = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(at, agent_told(&top[i]));
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "connected", connected, "draining", draining, "lost", lost, "refused", refused,
-                     "slots", slots, "busy", busy, "at", at);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "connected", connected, "draining", draining, "lost", lost, "refused", refused,
+                     "slots", slots, "busy", busy, "prefetched", prefetched, "at", at);
 }
 
 static json_t *pools(const struct view_source *v)

@@ -115,6 +115,8 @@ class PrefetchTest(unittest.TestCase):
 
     def test_a_pause_takes_back_what_waits_and_a_resume_goes_on(self):
         backfill = self.hold_some()
+        wait_until("status to say so", lambda: f"1 of 1 slots busy, {self.agent()['prefetched']} given ahead" in
+                   self.cluster.ctl("status", backfill).stdout)
         waits, began = self.waiting(backfill), self.began()
         why = self.cluster.json("why", backfill, f"work[{waits[0]}]")
         self.assertIn("was given to agent-1 ahead, and waits there for a slot", json.dumps(why))

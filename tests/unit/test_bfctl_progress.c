@@ -235,6 +235,19 @@ Test(bfctl_progress, view_shows_the_steps)
     json_decref(status);
 }
 
+/* More run than there are slots: what was given ahead is said beside them. */
+Test(bfctl_progress, view_tells_what_was_given_ahead)
+{
+    json_t *status = parse(running);
+    struct bf_buf text = {0};
+    const struct progress_look look = {.width = 100, .height = 40, .rate = &steady};
+    json_object_set_new(json_object_get(status, "agents"), "prefetched", json_integer(17));
+    progress_view(status, &look, NULL, &text);
+    cr_expect(strstr(bf_buf_cstr(&text), "\norders; 3 agents, 5 of 12 slots busy, 17 given ahead\n"), "%s", bf_buf_cstr(&text));
+    bf_buf_free(&text);
+    json_decref(status);
+}
+
 /* How many failures the view has no line for is said, also when the document itself lists fewer than there are. */
 Test(bfctl_progress, view_counts_what_it_leaves_out)
 {

@@ -323,6 +323,7 @@ Test(views_watch, an_agent_that_was_refused_is_not_connected)
     cr_expect_eq(number(agents, "connected"), 0);
     cr_expect_eq(number(agents, "refused"), 1);
     cr_expect_eq(number(agents, "slots"), 0);
+    cr_expect(json_is_integer(json_object_get(agents, "prefetched")));
     cr_expect_str_eq(text(json_array_get(json_object_get(agents, "at"), 0), "state"), "refused");
     json_decref(j);
     struct op_request req = query(OP_STATUS);
