@@ -7,6 +7,7 @@ foreach(thing views views_probes views_breakers views_tally views_plan views_che
   bf_unit_test(test_${thing} SOURCES test_${thing}.c views_fixture.c
                LIBS bf_shell bf_turn bf_logs bf_store bf_engine bf_plan bf_proto bf_common PkgConfig::jansson PkgConfig::libsodium)
 endforeach()
+target_link_options(test_views_tally PRIVATE LINKER:--wrap=bf_boottime_us)
 bf_unit_test(test_details SOURCES test_details.c LIBS bf_shell bf_store bf_proto bf_common)
 bf_unit_test(test_room SOURCES test_room.c LIBS bf_shell bf_turn bf_store bf_engine bf_plan bf_proto bf_common)
 bf_unit_test(test_turn LIBS bf_turn bf_engine bf_plan bf_proto bf_common)
