@@ -16,7 +16,7 @@
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
-enum { INPUTS_LOOKED_AT_MAX = 64 };              /* the newest partitions of each input */
+enum { INPUTS_LOOKED_AT_MAX = 64 };              /* in all: the newest partitions of each input, one input after another */
 
 struct holder { uint32_t agent, n; uint64_t newest; };
 struct holders { struct holder at[INPUTS_LOOKED_AT_MAX]; size_t n; uint32_t looked_at; };
