@@ -56,9 +56,13 @@ def about(told):
 
 def beside(row, peers):
     """The best peer with hosts that did the same, from the run of peers.py in which ours did it too."""
-    best = ((peers or {}).get("against", {}).get(PEERS_OF.get(row["row"]), {}) or {}).get("peers with hosts")
-    unit = " ms" if PEERS_OF.get(row["row"]) == "chain_ms" else "/s"
-    return f"{best['best']} {number(best['figure'])}{unit}, ours {number(best['ours'])}{unit}: × {best['ratio']:.2f}" if best else ""
+    key = PEERS_OF.get(row["row"])
+    unit, told = " ms" if key == "chain_ms" else "/s", []
+    for own, ratios in (peers or {}).get("against", {}).items():
+        best = ratios.get(key, {}).get("peers with hosts")
+        if best:
+            told.append(f"{own} {number(best['ours'])}{unit}: × {best['ratio']:.2f} of {best['best']}'s {number(best['figure'])}{unit}")
+    return "; ".join(told)
 
 
 def performance(rows, peers):

@@ -33,7 +33,8 @@ PACKAGES = ["make", "ninja-build", "findutils", "parallel", "gearman-job-server"
             "openmpi-bin", "python3-workqueue", "python3-distributed", "munge", "slurmctld", "slurmd", "slurm-client"]
 PEERS = {"make": peers_hosts.Make, "ninja": peers_hosts.Ninja, "xargs": peers_hosts.Xargs, "parallel": peers_hosts.Parallel,
          "gearman": peers_grid.Gearman, "makeflow": peers_grid.Makeflow, "workqueue": peers_grid.WorkQueue, "dask": peers_grid.Dask,
-         "slurm": peers_grid.Slurm, "ours": peers_ours.Ours}
+         "slurm": peers_grid.Slurm, "ours": peers_ours.Ours, "ours-8": peers_ours.OursWide}
+OURS = ("ours", "ours-8")
 SIZES = {"quick": {"repeats": 1, "fan": 40, "chain": 5, "layers": (3, 4), "kills": 30, "patience": 60},
          "normal": {"repeats": 3, "fan": 1000, "chain": 100, "layers": (10, 100), "kills": 120, "patience": 120},
          "full": {"repeats": 5, "fan": 5000, "chain": 500, "layers": (20, 200), "kills": 600, "patience": 600}}
@@ -149,18 +150,19 @@ def table(rows):
         print("fewer steps, because they take long: " + ", ".join(f"{name} (a {'half' if SLOW[name] == 2 else 'tenth'})" for name in less))
 
 
-def against(rows):
-    """Ours against the best of those whose workers may stand on other hosts, and against the best of the others; above 1 ours is faster."""
-    ours, ratios = next((row for row in rows if row["peer"] == "ours"), None), {}
+def against(rows, own):
+    """One of ours against the best of those whose workers may stand on other hosts, and against the best of the others; above 1 ours is
+    faster."""
+    ours, ratios = next((row for row in rows if row["peer"] == own), None), {}
     for key, unit in FIGURES.items() if ours else ():
         for group, hosts in (("peers with hosts", True), ("tools of one host", False)):
-            there = [(row[key]["median"], row["peer"]) for row in rows if row[key] and row["hosts"] == hosts and row is not ours]
+            there = [(row[key]["median"], row["peer"]) for row in rows if row[key] and row["hosts"] == hosts and row["peer"] not in OURS]
             if there:
                 best, name = min(there) if key == "chain_ms" else max(there)
                 mine = ours[key]["median"]
                 ratio = best / mine if key == "chain_ms" else mine / best
                 ratios.setdefault(key, {})[group] = {"best": name, "figure": best, "ours": mine, "ratio": round(ratio, 3)}
-                print(f"{key.removesuffix('_ms'):<7} ours {mine:.1f} {unit}; the best of the {group}, {name}: {best:.1f}; ours is "
+                print(f"{key.removesuffix('_ms'):<7} {own} {mine:.1f} {unit}; the best of the {group}, {name}: {best:.1f}; ours is "
                       f"{ratio:.2f} times as fast")
     return ratios
 
@@ -171,7 +173,7 @@ def run(args, kind, size):
           f"size: {kind}", flush=True)
     rows, missing = rounds(args.only, size)
     table(rows)
-    ratios = against(rows)
+    ratios = {own: against(rows, own) for own in OURS}
     if not args.no_kills:
         peers_kills.heading()
         for row in rows:
@@ -215,8 +217,8 @@ def main():
     if args.json:
         put(args.json, json.dumps(result, indent=1) + "\n")
     print(json.dumps(result))
-    failed = "ours" in result["left_out"] or any("failed" in k for row in result["rows"] if row["peer"] == "ours"
-                                                 for k in row.get("kills", {}).values())
+    failed = any(own in result["left_out"] for own in OURS) or any("failed" in k for row in result["rows"] if row["peer"] in OURS
+                                                                   for k in row.get("kills", {}).values())
     sys.exit(1 if failed else 0)
 
 

@@ -13,9 +13,10 @@ RUN = "    run: [{0}]\n"
 class Ours(Host):
     chains = graphs = hosts = True
     patience_s = 30
+    slots = 1                            # of each of two agents
 
     def __enter__(self):
-        self.cluster, self.count = Cluster(os.path.join(self.folder, "c"), agents=2, slots=1), 0
+        self.cluster, self.count = Cluster(os.path.join(self.folder, "c"), agents=2, slots=self.slots), 0
         return self
 
     def __exit__(self, *_):
@@ -77,3 +78,8 @@ class Ours(Host):
         began = time.time()
         self.cluster.restart(who)
         return began
+
+
+class OursWide(Ours):
+    """As it is set up for steps this short: so many slots that none stands empty while an answer is on its way."""
+    slots = 8

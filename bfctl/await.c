@@ -1,4 +1,5 @@
-/* The coordinator tells nobody that something has ended: it is asked, at first soon, then twice a second. */
+/* The coordinator tells nobody that something has ended: it is asked, so often that an end is known within a part of the time that it took,
+ * and twice a second at least. */
 #include "bfctl/await.h"
 
 #include <poll.h>
@@ -10,12 +11,19 @@
 #include "common/least.h"
 #include "common/text.h"
 
-#define ASK_FIRST_MS 50
+#define ASK_PART 16                          /* of what has passed */
+#define ASK_FIRST_MS 10
 #define ASK_MOST_MS 500
+
+int64_t await_pause_ms(int64_t began_ms)
+{
+    int64_t pause_ms = bf_least((bf_boottime_ms() - began_ms) / ASK_PART, ASK_MOST_MS);
+    return pause_ms > ASK_FIRST_MS ? pause_ms : ASK_FIRST_MS;
+}
 
 static enum bf_rc await(struct session *s, const struct awaited *a, struct bf_error *err)
 {
-    int64_t deadline_ms = a->timeout_ms > 0 ? bf_boottime_ms() + a->timeout_ms : INT64_MAX, pause_ms = ASK_FIRST_MS;
+    int64_t began_ms = bf_boottime_ms(), deadline_ms = a->timeout_ms > 0 ? began_ms + a->timeout_ms : INT64_MAX;
     int64_t whole_ms = s->settings.request_timeout_ms;
     bool more, away = false;
     for (;;) {
@@ -36,10 +44,9 @@ static enum bf_rc await(struct session *s, const struct awaited *a, struct bf_er
         uint32_t id;
         if (rc == BF_OK && a->req->verb == OP_GET && words_backfill(render_text(answer.json, "id"), &id, NULL) == BF_OK)
             a->req->backfill = id;               /* @latest stays what it was */
-        int64_t wait_ms = bf_least(deadline_ms - bf_boottime_ms(), pause_ms);
+        int64_t wait_ms = bf_least(deadline_ms - bf_boottime_ms(), await_pause_ms(began_ms));
         if (wait_ms > 0)
             poll(NULL, 0, (int)wait_ms);
-        pause_ms = bf_least(pause_ms * 3 / 2, ASK_MOST_MS);
     }
     char limit[32];
     bf_format_duration(a->timeout_ms, limit, sizeof limit);

@@ -19,6 +19,8 @@ struct awaited {
 #define AWAIT_OPTIONS(values, until) \
     {"wait", 0, BF_OPT_FLAG, offsetof(values, wait), NULL, "go on " until}, \
     {"timeout", 0, BF_OPT_STRING, offsetof(values, timeout), "TIME", "with --wait: give up waiting, exit 124"}
+/* Before what is waited for since began_ms (CLOCK_BOOTTIME) is asked about again: a sixteenth of the time since, 10 to 500 ms. */
+int64_t await_pause_ms(int64_t began_ms);
 /* Read --timeout, which needs --wait, into a->timeout_ms. */
 enum bf_rc await_read(bool wait, const char *timeout, struct awaited *a, struct bf_error *err) BF_MUST_CHECK;
 /* Wait, in a session of its own, after the change was made.  Gives the exit status. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bfctl/await.h"
 #include "bfctl/progress.h"
 #include "bfctl/render.h"
 #include "bfctl/terminal.h"
@@ -16,8 +17,6 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-#define ASK_FIRST_MS 50
-#define ASK_MOST_MS 500
 #define LINE_EVERY_MS 1000
 #define AWAY_TIMEOUT_MS 2000             /* of one request once the first was answered, so that the view stays alive */
 
@@ -175,8 +174,8 @@ static bool is_over(const json_t *status, const struct follow_options *o)
 static enum bf_rc follow_loop(struct session *s, struct op_request *req, struct screen *screen, const struct follow_options *o,
                               json_t **status, struct bf_error *err)
 {
-    int64_t deadline_ms = o->timeout_ms > 0 ? bf_boottime_ms() + o->timeout_ms : INT64_MAX;
-    int64_t whole_ms = s->settings.request_timeout_ms, pause_ms = ASK_FIRST_MS;
+    int64_t began_ms = bf_boottime_ms(), deadline_ms = o->timeout_ms > 0 ? began_ms + o->timeout_ms : INT64_MAX;
+    int64_t whole_ms = s->settings.request_timeout_ms;
     for (;;) {
         int64_t most_ms = *status && whole_ms > AWAY_TIMEOUT_MS ? AWAY_TIMEOUT_MS : whole_ms;
         int64_t room_ms = left(deadline_ms, most_ms);
@@ -188,10 +187,9 @@ static enum bf_rc follow_loop(struct session *s, struct op_request *req, struct 
             break;                               /* the limit of this wait was the shorter one */
         if (rc != BF_OK || (!screen->told_away && is_over(*status, o)))
             return rc;
-        int64_t wait_ms = left(deadline_ms, pause_ms);
+        int64_t wait_ms = left(deadline_ms, await_pause_ms(began_ms));
         if (wait_ms > 0)
             poll(NULL, 0, (int)wait_ms);
-        pause_ms = pause_ms * 3 / 2 < ASK_MOST_MS ? pause_ms * 3 / 2 : ASK_MOST_MS;
     }
     char limit[32];
     bf_format_duration(o->timeout_ms, limit, sizeof limit);
