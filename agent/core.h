@@ -23,8 +23,8 @@
  * one that was started changes nothing: STARTED is told again.
  *
  * Round trip.  HELLO tells what lay between an end and its acknowledgement, on the average and rounded down to a power of two of
- * milliseconds (but 1 at least), so that it changes seldom; when it does, HELLO takes the place of the next
- * heartbeat, the first time at once. */
+ * milliseconds (but 1 at least), so that it changes seldom; when it does, HELLO takes the place of the next heartbeat, the first time at
+ * once. */
 #ifndef BF_AGENT_CORE_H
 #define BF_AGENT_CORE_H
 

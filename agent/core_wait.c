@@ -1,7 +1,7 @@
 /* Attempts that come, wait for a slot, start, or are given back.
  *
  * Without a lease a dispatch is dropped, because the next HELLO tells what is held and the coordinator dispatches what is missing; one
- * that echoes an expired nonce is answered as fenced, never run.  What finds no slot waits; core_wait_start is called last in each step,
+ * that echoes an expired nonce is answered as fenced, never run.  What finds no slot waits; core_wait_start is called after each event,
  * so what waits starts under the lease that is left then.  What is given back is ended, and so never started. */
 #include "agent/core_state.h"
 

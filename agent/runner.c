@@ -600,7 +600,7 @@ static void reap(struct run *run)
     if (pid == 0 || (pid < 0 && errno == EINTR))
         return;
     assert(pid == run->process.pid);
-    /* Closing alone would not take it out of epoll: a child that was just spawned wakes us before its copies are closed on exec. */
+    /* Closing alone would not take it out of epoll: a child that was just spawned wakes us before it has closed its copies. */
     (void)epoll_ctl(run->runner->setup.epoll_fd, EPOLL_CTL_DEL, run->process.pidfd, NULL);
     close(run->process.pidfd);
     run->process.pidfd = -1;
