@@ -160,12 +160,17 @@ static void give_back_to(struct agent_core *c, struct attempt *a, enum kill_reas
 }
 
 /* An attempt that is not here.  A token that is newer than any that came is of one that did not start; of an older one that is not
- * remembered nobody knows: a coordinator on an old copy of its store may ask for what ran long ago. */
+ * remembered nobody knows: a coordinator on an old copy of its store may ask for what ran long ago.
+ *
+ * The token was seen all the same: its dispatch may be lost, and a coordinator that gives it out again has to learn of it.  Not that of a
+ * stale one: that order names what an agent said that it holds, whoever gave it out. */
 static void answer_unknown(struct agent_core *c, struct attempt_ref ref, enum kill_reason reason, int64_t now_ms)
 {
+    if (reason != KILL_STALE && ref.token > c->seen)
+        c->seen = ref.token;
     if (reason != KILL_REVOKED)
         core_wait_refuse(c, ref, OUTCOME_CANCELLED, "cancelled before it was started", now_ms);
-    else if (ref.token > c->seen)
+    else if (ref.token > c->dispatched)
         core_wait_refuse(c, ref, OUTCOME_REVOKED, revoked, now_ms);
     else
         core_wait_refuse(c, ref, OUTCOME_FENCED, "asked back, and not held any more: it may have run", now_ms);

@@ -51,7 +51,8 @@ struct agent_core {
     int64_t heartbeat_at_ms, heard_ms;
     uint64_t unanswered;                     /* nonces sent since the coordinator last said anything to one */
     uint64_t heartbeats;                     /* sent, in all */
-    uint64_t seen;                           /* the newest token of a dispatch… */
+    uint64_t dispatched;                     /* the newest token of a dispatch… */
+    uint64_t seen;                           /* …or of an order to end one, which may come without it… */
     char seen_cluster[CORE_SEEN_CLUSTER_MAX];     /* …by this cluster */
     BF_VEC_TYPE(struct attempt *) attempts;  /* held; index by attempt id in by_id */
     struct bf_map by_id;

@@ -80,10 +80,10 @@ static void note_token(struct agent_core *c, const struct assignment *from)
     const char *cluster = from->cluster ? from->cluster : "";
     if (strcmp(c->seen_cluster, cluster) != 0) {
         snprintf(c->seen_cluster, sizeof c->seen_cluster, "%s", cluster);
-        c->seen = 0;
+        c->dispatched = c->seen = 0;
     }
-    if (from->ref.token > c->seen)
-        c->seen = from->ref.token;
+    c->dispatched = from->ref.token > c->dispatched ? from->ref.token : c->dispatched;
+    c->seen = c->dispatched > c->seen ? c->dispatched : c->seen;
 }
 
 void core_wait_on_dispatch(struct agent_core *c, const struct agent_msg *m, int64_t at_us, int64_t now_ms)
