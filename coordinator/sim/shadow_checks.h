@@ -46,6 +46,7 @@ uint32_t shadow_check_outside(struct shadow *s, const struct shadow_backfill *b,
 /* Probes: a turn whose records are taken; and an order that is released. */
 /* Is a probe to be read: for a backfill that runs, or for what draws on a pool that it governs (the latter alone: shadow_governor.c)? */
 bool shadow_probe_is_wanted(const struct shadow *s);
+bool shadow_probe_begins_anew(const struct shadow *s, const struct turn *t);      /* all backfills that want it began in this turn */
 bool shadow_probe_governs(const struct shadow *s);
 void shadow_check_probes(struct shadow *s, const struct turn *t);
 void shadow_check_probing(struct shadow *s, const struct agent_msg *msg);

@@ -165,7 +165,8 @@ static void check_pool(struct shadow *s, const struct turn *t, const struct shad
 void shadow_check_limits(struct shadow *s, const struct turn *t)
 {
     const struct input_probe *reading = reading_of(t);
-    s->probe_was_wanted = s->probe_wanted;                   /* what began after the limits were looked at counts in the next turn */
+    /* What began after the limits were looked at counts in the next turn. */
+    s->probe_was_wanted = s->probe_wanted && !shadow_probe_begins_anew(s, t);
     s->probe_wanted = shadow_probe_is_wanted(s);
     if (reading && reading->readable)
         s->read_ms = t->now_ms;

@@ -45,9 +45,9 @@ static bool begins_in(const struct turn *t, uint32_t backfill)
     return false;
 }
 
-/* All that wants the probe began in this turn.  What wanted it before may have ended earlier in it, and nobody did in between: then what
- * is told of the probe goes to nobody, and silence is counted from the beginning on. */
-static bool begins_anew(const struct shadow *s, const struct turn *t)
+/* What wanted the probe before may have ended earlier in this turn, and nobody did in between: then what is told of it goes to nobody,
+ * and silence is counted from the beginning on. */
+bool shadow_probe_begins_anew(const struct shadow *s, const struct turn *t)
 {
     bool anew = false;
     for (size_t i = 0; i < s->backfills.n; i++) {
@@ -62,7 +62,7 @@ static bool begins_anew(const struct shadow *s, const struct turn *t)
 
 void shadow_check_probes(struct shadow *s, const struct turn *t)
 {
-    bool probed = shadow_probe_is_wanted(s), fresh = begins_anew(s, t);
+    bool probed = shadow_probe_is_wanted(s), fresh = shadow_probe_begins_anew(s, t);
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];
         bool began = r->kind == RECORD_AUDIT && record_rare(r)->audit == AUDIT_SERVICE && strcmp(record_rare(r)->what, "start") == 0;
