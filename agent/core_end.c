@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/plant.h"
 #include "common/text.h"
 
 #define DETAILS_HELD_MAX (32u << 20)         /* details of all ended attempts; what is over it is cut, and says so */
@@ -31,7 +32,7 @@ static void term_attempt(struct agent_core *c, struct attempt *a, enum kill_caus
 
 void core_end_kill(struct agent_core *c, struct attempt *a, enum kill_cause cause)
 {
-    if (a->state == ATTEMPT_ENDED)
+    if (a->state == ATTEMPT_ENDED || (a->state == ATTEMPT_SPAWNING && BF_PLANTED("start_outlives_lease")))
         return;
     core_attempt_set_state(c, a, ATTEMPT_KILLING);
     a->cause = cause;

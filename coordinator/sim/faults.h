@@ -34,6 +34,7 @@ struct world;
     X(AGENT_STOP, "agent_stop")                    /* SIGSTOP to an agent; its guardian and its steps go on */                    \
     X(AGENT_REBOOT, "agent_reboot")                /* its host begins a new boot, with another boot id */                         \
     X(HOST_FREEZE, "host_freeze")                  /* all of a host stands still, its guardian too, past the lease */             \
+    X(START_SLOW, "start_slow")                    /* a process takes up to seconds until it executes */                          \
     X(LIE_ATTEMPT, "lie_attempt")                  /* an agent reports the end of another's attempt */                            \
     X(LIE_TOKEN, "lie_token")                      /* …of its own, under a token that is not its own */                           \
     X(LIE_CAPACITY, "lie_capacity")                /* …says that it has other slots than it has */                                \

@@ -469,6 +469,8 @@ uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, c
     }
     if (a)
         shadow_check_not_given_back(s, a);
+    if (a && !a->open && !loose)
+        world_violate(s->w, "I1: attempt %llu begins after its end", (unsigned long long)as->ref.attempt);
     bool again = a && a->ran++;
     if (again && !loose)
         world_violate(s->w, "I1: attempt %llu runs a second time", (unsigned long long)as->ref.attempt);

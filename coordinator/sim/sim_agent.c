@@ -71,7 +71,7 @@ static void check_slots(struct world *w, const struct sim_agent *a)
         world_violate(w, "I6: %s runs %u attempts in %u slots", a->name, alive, a->claimed_slots);
 }
 
-static void spawn(struct world *w, struct sim_agent *a, const struct assignment *as)
+void sim_process_begin(struct world *w, struct sim_agent *a, const struct assignment *as)
 {
     struct choice_frame outer;
     bool on = choice_within(w, CHOICE_PROCESS, a->node, &outer), session = as->kind == STEP_SQL && !is_look(as);
@@ -121,6 +121,11 @@ static void kill_process(struct world *w, struct sim_agent *a, uint64_t attempt,
     }
 }
 
+void sim_process_kill(struct world *w, struct sim_agent *a, uint64_t attempt)
+{
+    kill_process(w, a, attempt, 50);
+}
+
 static void fence_at(struct world *w, const struct sim_agent *a, int64_t at_ms)
 {
     world_push(w, (struct sim_event){.at_ms = at_ms > w->now_ms ? at_ms : w->now_ms, .kind = SIM_GUARDIAN, .node = a->node,
@@ -148,10 +153,14 @@ static void carry_out(struct world *w, struct sim_agent *a, const struct core_ac
         if (!net_send(w, a->node, SIM_NODE_COORDINATOR, &w->said) && act->msg->kind == AGENT_HELLO)
             a->order_lost_ms = w->now_ms;
         break;
-    case ACTION_SPAWN: spawn(w, a, act->assignment); break;
-    case ACTION_TERM: break;                              /* these steps ignore it */
+    case ACTION_SPAWN:
+        if (!sim_start_begin(w, a, act->assignment))
+            sim_process_begin(w, a, act->assignment);
+        break;
+    case ACTION_TERM: sim_start_give_up(w, a, act->ref.attempt, false); break;       /* those that run ignore it */
     case ACTION_KILL:
-        kill_process(w, a, act->ref.attempt, 50);
+        sim_start_give_up(w, a, act->ref.attempt, true);
+        sim_process_kill(w, a, act->ref.attempt);
         sim_closing_cut(w, a, act->ref.attempt);
         break;
     case ACTION_DEADLINE:
@@ -171,7 +180,7 @@ void sim_core_feed(struct world *w, struct sim_agent *a, struct core_event ev)
     core_step(a->core, &ev, agent_clock_ms(w, a), &actions);
     for (size_t i = 0; i < actions->n; i++) {
         carry_out(w, a, &actions->at[i]);
-        if (actions->at[i].kind == ACTION_SPAWN && n_spawned < sizeof spawned / sizeof *spawned)
+        if (actions->at[i].kind == ACTION_SPAWN && !sim_start_is_under_way(a, actions->at[i].assignment->ref.attempt) && n_spawned < sizeof spawned / sizeof *spawned)
             spawned[n_spawned++] = actions->at[i].assignment->ref;
     }
     for (size_t i = 0; i < n_spawned; i++)
@@ -210,6 +219,7 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     a->paused = a->order_under_way = a->order_waits = false;
     a->n_probes = 0;
     bf_vec_clear(&a->closings);
+    bf_vec_clear(&a->starting);
     a->deadline_ms = INT64_MIN;
     world_trace(w, "%s starts, incarnation %llx, previous %llx", a->name, (unsigned long long)a->generation,
                 (unsigned long long)a->previous);
@@ -316,6 +326,7 @@ void sim_agent_wake(struct world *w, struct sim_agent *a)
     }
     a->paused = false;
     world_trace(w, "%s goes on", a->name);
+    sim_start_hear(w, a);
     for (size_t i = 0; i < a->processes.n; i++)       /* ends that nobody took note of */
         if (a->processes.at[i].ends_ms <= w->now_ms)
             world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_PROCESS_END, .node = a->node,

@@ -19,6 +19,9 @@ struct sim_process { struct attempt_ref ref; uint64_t instance; struct outcome o
 /* An attempt whose process is dead, and whose session the agent waits for, until this moment at most. */
 struct sim_closing { struct attempt_ref ref; struct outcome outcome; int64_t until_ms; };
 
+/* A process that is being started (sim_start.c).  just_in_time: it is to end, and executes all the same.  executed: its agent stood still. */
+struct sim_start { const struct assignment *assignment; int64_t due_ms; bool given_up, kill, just_in_time, executed; };
+
 struct sim_agent {
     uint32_t node;
     uint8_t key[BF_KEY_BYTES];
@@ -44,6 +47,7 @@ struct sim_agent {
     uint32_t slots, claimed_slots;           /* claimed: by the HELLO of this life */
     BF_VEC_TYPE(struct sim_process) processes;
     BF_VEC_TYPE(struct sim_closing) closings;    /* of this life */
+    BF_VEC_TYPE(struct sim_start) starting;      /* of this life */
     struct { uint64_t id; int64_t every_ms; } probes[AGENT_PROBES_MAX];      /* that it runs */
     size_t n_probes;
     int64_t probe_mute_until_ms;             /* its canaries hang */
@@ -60,6 +64,14 @@ void sim_agent_wake(struct world *w, struct sim_agent *a);
 /* An sql step's client has heard how it ended. */
 void sim_process_result(struct world *w, struct sim_agent *a, uint64_t attempt, const struct outcome *o);
 void sim_core_feed(struct world *w, struct sim_agent *a, struct core_event ev);
+void sim_process_begin(struct world *w, struct sim_agent *a, const struct assignment *as);
+void sim_process_kill(struct world *w, struct sim_agent *a, uint64_t attempt);
+/* false: it executes at once, and nothing is to be waited for. */
+bool sim_start_begin(struct world *w, struct sim_agent *a, const struct assignment *as);
+bool sim_start_is_under_way(const struct sim_agent *a, uint64_t attempt);
+void sim_start_give_up(struct world *w, struct sim_agent *a, uint64_t attempt, bool kill);
+void sim_start_due(struct world *w, struct sim_agent *a, uint64_t attempt);
+void sim_start_hear(struct world *w, struct sim_agent *a);      /* it goes on: of what executed meanwhile, and what did not */
 /* The process is dead.  false: nothing is to be waited for. */
 bool sim_closing_begin(struct world *w, struct sim_agent *a, struct sim_process *p);
 void sim_closing_cut(struct world *w, struct sim_agent *a, uint64_t attempt);

@@ -211,6 +211,7 @@ static void step(struct world *w, struct sim_event *ev)
             sim_fault_any(w);
         break;
     case SIM_OPERATOR: sim_operator_act(w); break;
+    case SIM_START_DUE: sim_start_due(w, a, ev->number); break;
     case SIM_CLOSED: sim_closing_over(w, a, ev->number); break;
     case SIM_SESSION: sim_session_step(w, ev->number); break;
     case SIM_RESTORE: sim_restore_due(w); break;
@@ -284,6 +285,7 @@ static void world_done(struct world *w)
         core_free(w->agents[i].core);
         bf_vec_free(&w->agents[i].processes);
         bf_vec_free(&w->agents[i].closings);
+        bf_vec_free(&w->agents[i].starting);
     }
     for (size_t i = 0; i < w->requests.n; i++) {
         bf_buf_free(&w->requests.at[i]->bundle);

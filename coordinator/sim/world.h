@@ -50,7 +50,7 @@ struct sim_stats {
 
 enum sim_event_kind { SIM_DELIVER, SIM_AGENT_TIMER, SIM_PROCESS_END, SIM_GUARDIAN, SIM_AGENT_START, SIM_COORDINATOR_START, SIM_TURN,
                       SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION, SIM_RESTORE, SIM_PROBE, SIM_CREATE,
-                      SIM_CLOSED };
+                      SIM_CLOSED, SIM_START_DUE };
 
 struct sim_event {
     int64_t at_ms;
