@@ -410,7 +410,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_places(s, t);
     shadow_check_audit(s, t, c);
     shadow_check_probes(s, t);
-    shadow_check_waiting(s);
+    shadow_check_waiting(s, t);
     shadow_check_clock(s, t);
     s->w->stats.records += t->n_records;
 }

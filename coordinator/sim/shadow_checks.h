@@ -82,7 +82,7 @@ void shadow_check_ahead(struct shadow *s, const struct shadow_backfill *b, struc
 void shadow_take_revoked(struct shadow *s, struct shadow_attempt *a);
 void shadow_check_given_back(struct shadow *s, struct shadow_attempt *a, const struct record *ended);
 void shadow_check_not_given_back(struct shadow *s, const struct shadow_attempt *a);
-void shadow_check_waiting(struct shadow *s);
+void shadow_check_waiting(struct shadow *s, const struct turn *t);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
 /* The end of a backfill says what its instances say, and left nothing behind that could have run. */

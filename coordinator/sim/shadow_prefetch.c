@@ -88,8 +88,18 @@ static bool is_passed(struct shadow *s, const struct shadow_backfill *b, const s
     return false;
 }
 
-void shadow_check_waiting(struct shadow *s)
+/* It has granted all that it may at once: the next one goes on, and what is ready now is not passed. */
+static bool is_cut_short(const struct shadow *s, const struct turn *t)
 {
+    uint32_t n = 0;
+    for (size_t i = 0; i < t->n_records; i++)
+        n += t->records[i].kind == RECORD_GRANTED || (t->records[i].kind == RECORD_NEAR && t->records[i].n > 0);
+    return n >= s->w->engine.grants_per_turn_max;
+}
+
+void shadow_check_waiting(struct shadow *s, const struct turn *t)
+{
+    bool whole = !is_cut_short(s, t);
     for (size_t i = 0; i < s->open.n; i++) {
         struct shadow_attempt *a = shadow_open_at(s, i);
         if (!waits(a) || a->revoked)
@@ -99,7 +109,8 @@ void shadow_check_waiting(struct shadow *s)
         if (b->state != BACKFILL_RUNNING || cell->held || cell->cancelling)
             world_violate(s->w, "prefetch: attempt %" PRIu64 " waits to be started, and its backfill %u is not running, or it is held",
                           a->ref.attempt, b->id);
-        a->passed = is_passed(s, b, a) ? a->passed + 1 : 0;
+        if (whole)
+            a->passed = is_passed(s, b, a) ? a->passed + 1 : 0;
         if (a->passed > TURNS_PASSED_MOST)
             world_violate(s->w, "prefetch: attempt %" PRIu64 " of backfill %u waits to be started before what is ready of a better class",
                           a->ref.attempt, b->id);
