@@ -327,7 +327,7 @@ static enum revoke_reason reason_of(const struct engine *e, const struct attempt
         return REVOKE_AGENT;
     if (!guard_is_closed(e, step_guard(b, a->step)))
         return REVOKE_BREAKER;
-    return is_outranked(e, a) ? REVOKE_PRIORITY : 0;
+    return is_outranked(e, a) && !BF_PLANTED("prefetch_before_better") ? REVOKE_PRIORITY : 0;
 }
 
 static void revoke(struct decision *d, const struct attempt *a, enum revoke_reason reason)
