@@ -216,11 +216,10 @@ static int spawn_canary(struct canary *c, const struct assignment *a, struct chi
 {
     const struct prober_setup *s = &c->prober->setup;
     BF_CLEANUP(bf_arena_free) struct bf_arena arena = {0};
-    char program[4096];
     int procs[CGROUP_FDS_MAX];
     const char *what = SPAWN_EXECUTING, *argv0 = is_program(c) ? c->order.argv[0] : helper_program(s->config, a->kind);
     struct spawn_request req = {
-        .program = program, .dir = s->work_dir, .deadline_ms = &s->page->deadline_ms, .procs_fds = procs,
+        .program = argv0, .dir = s->work_dir, .deadline_ms = &s->page->deadline_ms, .procs_fds = procs,
         .switch_user = s->config->switch_user, .uid = s->config->step_uid, .gid = s->config->step_gid, .nofile_soft = s->nofile_soft,
         .no_core = !is_program(c)};
     int errnum = open_input(c, a, pipes, err);
@@ -238,9 +237,7 @@ static int spawn_canary(struct canary *c, const struct assignment *a, struct chi
             argv[i] = c->order.argv[i];
         req.argv = argv;
         const char *path = environ_get(req.env, "PATH");
-        errnum = spawn_find(argv0, path ? path : "/usr/local/bin:/usr/bin:/bin", program, sizeof program) ? 0 : errno;
-    }
-    if (errnum == 0) {
+        req.path = path ? path : "/usr/local/bin:/usr/bin:/bin";
         req.in_fd = pipes->in;
         req.out_fd = pipes->write[0];
         req.err_fd = pipes->write[1];

@@ -308,6 +308,12 @@ static struct start_of start_of(const struct run *run)
                              .close_ms = run->ending ? run->ending->wait_ms : 0, .null_fd = r->null_fd};
 }
 
+static void tell_next_turn(struct run *run)
+{
+    run->start->job.next = run->runner->begun;
+    run->runner->begun = &run->start->job;
+}
+
 /* What is done here and now, or cannot be done at all, is told with the next turn. */
 static void begin(struct run *run)
 {
@@ -328,10 +334,10 @@ static void begin(struct run *run)
     start_join(run->start, run->leaf);
     if (job->errnum == 0 && r->spawner && spawner_add(r->spawner, job))
         return;
+    atomic_store(&job->taken, true);
     if (job->errnum == 0)
         spawn_job_run(job);
-    job->next = r->begun;
-    r->begun = job;
+    tell_next_turn(run);
 }
 
 void runner_start(struct runner *r, const struct assignment *a)
@@ -344,11 +350,14 @@ void runner_start(struct runner *r, const struct assignment *a)
 
 /* --- killing and ending ----------------------------------------------------------------------------------------------- */
 
-/* What does not execute by now never does: it may have waited for a thread beyond the lease, and its work be with another agent. */
+/* What does not execute by now never does: it may have waited for a thread beyond the lease, and its work be with another agent.  One that
+ * still waits has ended: the threads may hang in other starts for as long as a file server is away. */
 static void give_up(struct run *run, int signal)
 {
     run->signal_wanted = signal;
     atomic_store(&run->start->given_up, true);
+    if (start_withdraw(run->start))
+        tell_next_turn(run);
 }
 
 void runner_term(struct runner *r, struct attempt_ref ref)
@@ -375,8 +384,9 @@ static bool sweep(struct run *run)
 
 static void kill_all_of(struct run *run)
 {
-    if (run->state == RUN_STARTING) {        /* what has joined its group dies at once, and the rest when it is known */
+    if (run->state == RUN_STARTING) {        /* its process dies at once; what that has left too, in its group, and else when it is known */
         give_up(run, SIGKILL);
+        spawn_kill(&run->start->pid);
         if (run->leaf)
             cgroup_leaf_kill(run->leaf);
         return;
@@ -522,7 +532,7 @@ static bool begin_closing(struct run *run)
     run->leaf = NULL;
     run->limits = (struct cgroup_limits){.pids = run->limits.pids};
     e->wait_ms = r->setup.config->session_wait_ms;
-    run->sweep_at_ms = INT64_MAX;
+    e->until_ms = bf_boottime_ms() + e->wait_ms;
     begin(run);
     return true;
 }
@@ -623,7 +633,8 @@ void runner_event(struct runner *r, const struct source *s)
 {
     if (s->kind == SOURCE_SPAWNER) {
         for (struct spawn_job *job; (job = spawner_done(r->spawner)) != NULL;)
-            take_start(job->owner);
+            if (start_back(job))
+                take_start(job->owner);
         return;
     }
     struct run *run = s->owner;
@@ -686,7 +697,7 @@ void runner_run(struct runner *r, int64_t now_ms)
         sample(r, now_ms);
     for (size_t i = r->runs.n; i-- > 0;) {
         struct run *run = r->runs.at[i];
-        if (run->ending && run->ending->until_ms <= now_ms && run->state == RUN_ALIVE) {
+        if (run->ending && run->ending->until_ms <= now_ms && (run->state == RUN_ALIVE || run->state == RUN_STARTING)) {
             kill_all_of(run);                /* what it said last tells why */
             run->ending->until_ms = INT64_MAX;
         }
@@ -707,7 +718,7 @@ int64_t runner_next_ms(const struct runner *r)
     for (size_t i = 0; i < r->runs.n; i++) {
         const struct run *run = r->runs.at[i];
         at = run->sweep_at_ms < at ? run->sweep_at_ms : at;
-        if (run->ending && run->state == RUN_ALIVE && run->ending->until_ms < at)
+        if (run->ending && (run->state == RUN_ALIVE || run->state == RUN_STARTING) && run->ending->until_ms < at)
             at = run->ending->until_ms;
     }
     return at;

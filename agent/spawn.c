@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,8 +15,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "common/text.h"
 
 /* clone by the name that the thread sanitizer does not take over: it holds what comes out of clone for a copy of the process, and marks the
  * thread, which here is the caller's own, as one whose locks it no longer sees. */
@@ -31,26 +29,48 @@ struct job {
     const char *what;
 };
 
-bool spawn_find(const char *name, const char *path, char *ret, size_t ret_size)
+/* Where its pid is read by others and where it is about to be reaped, after which it may be another process's. */
+static pthread_mutex_t reaping = PTHREAD_MUTEX_INITIALIZER;
+
+void spawn_kill(const atomic_int *pid)
+{
+    pthread_mutex_lock(&reaping);
+    int now = atomic_load(pid);
+    if (now > 0)
+        (void)kill(now, SIGKILL);
+    pthread_mutex_unlock(&reaping);
+}
+
+/* "DIR/name"; an empty DIR is the working folder.  false: too long. */
+static bool join(const char *dir, size_t n, const char *name, char *ret, size_t size)
+{
+    size_t len = strlen(name), head = n > 0 ? n : 1;
+    if (head + 1 + len + 1 > size)
+        return false;
+    memcpy(ret, n > 0 ? dir : ".", head);
+    ret[head] = '/';
+    memcpy(ret + head + 1, name, len + 1);
+    return true;
+}
+
+/* The program that a name means with this PATH: the name itself when it has a slash.  NULL with errno (ENOENT, EACCES). */
+static const char *find(const struct spawn_request *req, char *ret, size_t size)
 {
     int errnum = ENOENT;
-    if (strchr(name, '/')) {
-        errno = ENAMETOOLONG;
-        return snprintf(ret, ret_size, "%s", name) < (int)ret_size;
-    }
-    for (const char *p = *name ? path : NULL; p; p = *p ? p + 1 : NULL) {
+    if (!req->path || strchr(req->program, '/'))
+        return req->program;
+    for (const char *p = *req->program ? req->path : NULL; p; p = *p ? p + 1 : NULL) {
         size_t n = strcspn(p, ":");
         struct stat st;
-        if (snprintf(ret, ret_size, "%.*s%s%s", (int)n, p, n ? "/" : "./", name) < (int)ret_size && stat(ret, &st) == 0 &&
-            S_ISREG(st.st_mode)) {
+        if (join(p, n, req->program, ret, size) && stat(ret, &st) == 0 && S_ISREG(st.st_mode)) {
             if (access(ret, X_OK) == 0)
-                return true;
+                return ret;
             errnum = EACCES;
         }
         p += n;
     }
     errno = errnum;
-    return false;
+    return NULL;
 }
 
 static int fail(struct job *job, const char *what)
@@ -67,6 +87,11 @@ static bool past_deadline(const _Atomic int64_t *deadline_ms)
         return false;
     clock_gettime(CLOCK_BOOTTIME, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 >= atomic_load(deadline_ms);
+}
+
+static bool given_up(const struct spawn_request *req)
+{
+    return req->given_up && atomic_load(req->given_up);
 }
 
 /* The kernel's own form: glibc's calls leave out signals 32 and 33, and a parent (make) may have had them ignored. */
@@ -105,11 +130,19 @@ static bool give_up_rights(const struct spawn_request *req)
            syscall(SYS_setresuid, req->uid, req->uid, req->uid) == 0;
 }
 
-/* Runs on the agent's memory: nothing but system calls.  The thread sanitizer would count it as a call that never comes back. */
-__attribute__((no_sanitize("thread"))) static int child(void *arg)
+/* Runs on the agent's memory: nothing but system calls.  The sanitizers would count it as a call that never comes back, and its variables as
+ * ones that whoever uses this stack next must not touch. */
+__attribute__((no_sanitize("thread"), no_sanitize("address"))) static int child(void *arg)
 {
     struct job *job = arg;
     const struct spawn_request *req = job->req;
+    char found[PATH_MAX];
+    if (req->pid)
+        atomic_store(req->pid, getpid());
+    /* Looked at twice: what is given up before the pid is there is not killed. */
+    errno = ECANCELED;
+    if (given_up(req))
+        return fail(job, "an order to end it");
     if (setsid() < 0)
         return fail(job, "a session of its own");
     for (size_t i = 0; i < req->n_procs_fds; i++)
@@ -138,17 +171,28 @@ __attribute__((no_sanitize("thread"))) static int child(void *arg)
     errno = ESRCH;
     if (getppid() != job->parent)
         return fail(job, "its ties to the agent");
+    const char *program = find(req, found, sizeof found);
+    if (!program)
+        return fail(job, SPAWN_EXECUTING);
     errno = ESTALE;
     if (past_deadline(req->deadline_ms))
         return fail(job, "the lease");
     errno = ECANCELED;
-    if (req->given_up && atomic_load(req->given_up))
+    if (given_up(req))
         return fail(job, "an order to end it");
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(req->program, (char *const *)(uintptr_t)req->argv, (char *const *)(uintptr_t)req->env);
+    execve(program, (char *const *)(uintptr_t)req->argv, (char *const *)(uintptr_t)req->env);
     return fail(job, SPAWN_EXECUTING);
+}
+
+static void forget_pid(const struct spawn_request *req)
+{
+    pthread_mutex_lock(&reaping);
+    if (req->pid)
+        atomic_store(req->pid, 0);
+    pthread_mutex_unlock(&reaping);
 }
 
 int spawn_process(const struct spawn_request *req, struct spawned *ret, const char **ret_what)
@@ -172,6 +216,7 @@ int spawn_process(const struct spawn_request *req, struct spawned *ret, const ch
         return errnum;
     }
     if (job.errnum != 0) {
+        forget_pid(req);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
             ;
         close(pidfd);

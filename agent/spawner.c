@@ -19,9 +19,7 @@ void spawn_job_run(struct spawn_job *job)
 {
     job->began_us = bf_boottime_us();
     job->what = SPAWN_EXECUTING;
-    job->req.program = job->program;
-    job->errnum = spawn_find(job->name, job->path, job->program, sizeof job->program)
-                  ? spawn_process(&job->req, &job->process, &job->what) : errno;
+    job->errnum = spawn_process(&job->req, &job->process, &job->what);
     job->executed_us = bf_realtime_us();
 }
 
@@ -29,6 +27,8 @@ static void run(void *arg, void *work)
 {
     struct spawner *s = arg;
     struct spawn_job *job = work;
+    if (atomic_exchange(&job->taken, true))
+        return;
     atomic_fetch_add(&s->under_way, 1);
     if (atomic_load(&s->stopped))
         job->errnum = ECANCELED;
@@ -39,7 +39,9 @@ static void run(void *arg, void *work)
 
 static void drop(void *work)
 {
-    (void)work;                              /* the owner's */
+    struct spawn_job *job = work;
+    if (job->drop)
+        job->drop(job);
 }
 
 struct spawner *spawner_new(unsigned n_threads)
@@ -72,6 +74,11 @@ bool spawner_add(struct spawner *s, struct spawn_job *job)
 {
     struct bf_error err = {0};
     return bf_work_queue_put(s->queue, job, 0, &err) == BF_OK;
+}
+
+bool spawner_withdraw(struct spawn_job *job)
+{
+    return !atomic_exchange(&job->taken, true);
 }
 
 struct spawn_job *spawner_done(struct spawner *s)

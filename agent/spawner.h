@@ -9,8 +9,7 @@
 #include "agent/spawn.h"
 
 struct spawn_job {
-    struct spawn_request req;                /* what it points to stays until the job is done; its program is found by the job */
-    const char *name, *path;                 /* of the program, as for spawn_find */
+    struct spawn_request req;                /* what it points to stays until the job is done */
     void *owner;
     struct spawned process;                  /* once it is done, with errnum 0 */
     int64_t began_us;                        /* CLOCK_BOOTTIME; 0: never */
@@ -18,7 +17,8 @@ struct spawn_job {
     int errnum;                              /* as of spawn_process, and what; ECANCELED: the spawner was stopped before */
     const char *what;
     struct spawn_job *next;                  /* the owner's */
-    char program[4096];                      /* the spawner's */
+    void (*drop)(struct spawn_job *job);     /* the owner's too: for what the spawner still has when it is freed; NULL: not needed */
+    atomic_bool taken;                       /* the spawner's: a thread has begun it, or it was withdrawn */
 };
 
 /* Here and now, in the caller's thread. */
@@ -32,7 +32,9 @@ void spawner_free(struct spawner *s);
 int spawner_fd(const struct spawner *s);     /* readable when a job is done; borrowed */
 /* false: there is no thread for it. */
 bool spawner_add(struct spawner *s, struct spawn_job *job);
-/* One that is done; NULL: none, and the descriptor is quiet again. */
+/* true: no thread had begun it, and none will; until spawner_done gives it back it must stay all the same. */
+bool spawner_withdraw(struct spawn_job *job);
+/* One that is done or was withdrawn; NULL: none, and the descriptor is quiet again. */
 struct spawn_job *spawner_done(struct spawner *s);
 /* No job is begun any more, for good.  true: none is under way either. */
 bool spawner_stop(struct spawner *s);

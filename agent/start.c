@@ -51,14 +51,14 @@ void start_explain(const struct start *s, const struct start_of *of, char *ret_t
         snprintf(ret_text, size, "%s", s->why);
     else if (errnum == ECANCELED)
         snprintf(ret_text, size, "not started: it was to end before");
-    else if (child_no_files(errnum, s->job.name, ret_text, size))
+    else if (child_no_files(errnum, s->name, ret_text, size))
         ;
     else if (strcmp(s->job.what, SPAWN_DIR) == 0)
         dir_sentence(errnum, of->setup, ret_text, size);
     else if (errnum != ESTALE && step_has_spec(kind) && strcmp(s->job.what, SPAWN_EXECUTING) == 0)
         helper_sentence(errnum, of->setup->config, kind, ret_text, size);
     else
-        program_sentence(errnum, s->job.name, s->job.what, ret_text, size);
+        program_sentence(errnum, s->name, s->job.what, ret_text, size);
 }
 
 /* What differs between a program and a helper: the argv, and what standard input is. */
@@ -67,10 +67,10 @@ static int prepare_input(struct start *s, const struct start_of *of)
     const struct assignment *a = of->assignment;
     struct bf_error err = {0};
     if (!step_has_spec(a->kind)) {
-        s->job.name = a->n_argv > 0 ? a->argv[0] : "";
+        s->name = a->n_argv > 0 ? a->argv[0] : "";
         return of->null_fd < 0 ? EMFILE : 0;
     }
-    s->job.name = helper_program(of->setup->config, a->kind);
+    s->name = helper_program(of->setup->config, a->kind);
     enum bf_rc rc = helper_open_input(of->setup->config, a, of->setup->own_env, of->close_ms, &s->pipes.in, &err);
     snprintf(s->why, sizeof s->why, "%s", rc == BF_OK ? "" : err.text);
     return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
@@ -81,13 +81,14 @@ static void prepare_words(struct start *s, const struct start_of *of)
     const struct assignment *a = of->assignment;
     int64_t deadline_us = a->timebox_ms > 0 ? bf_realtime_us() + a->timebox_ms * 1000 : 0;
     const char **argv = bf_arena_alloc(&s->arena, (a->n_argv + 2) * sizeof *argv);
-    argv[0] = s->job.name;
+    argv[0] = s->name;
     for (size_t i = 1; !step_has_spec(a->kind) && i < a->n_argv; i++)
         argv[i] = a->argv[i];
     s->job.req.argv = argv;
     s->job.req.env = environ_build(of->setup->config, a, of->setup->own_env, of->result_path, deadline_us, &s->arena);
     const char *path = environ_get(s->job.req.env, "PATH");
-    s->job.path = path ? path : PATH_DEFAULT;
+    s->job.req.path = path ? path : PATH_DEFAULT;
+    s->job.req.program = s->name;
 }
 
 static void prepare_request(struct start *s, const struct start_of *of)
@@ -97,13 +98,14 @@ static void prepare_request(struct start *s, const struct start_of *of)
     s->job.req = (struct spawn_request){
         .dir = setup->work_dir, .in_fd = helper ? s->pipes.in : of->null_fd, .out_fd = s->pipes.write[0],
         .err_fd = s->pipes.write[1], .procs_fds = s->procs, .switch_user = setup->config->switch_user, .uid = setup->config->step_uid,
-        .gid = setup->config->step_gid, .deadline_ms = &setup->page->deadline_ms, .given_up = &s->given_up, .nofile_soft = setup->nofile_soft,
-        .no_core = helper};
+        .gid = setup->config->step_gid, .deadline_ms = &setup->page->deadline_ms, .given_up = &s->given_up, .pid = &s->pid,
+        .nofile_soft = setup->nofile_soft, .no_core = helper};
 }
 
 struct start *start_new(const struct start_of *of)
 {
     struct start *s = bf_xcalloc(1, sizeof *s);
+    s->n_owners = 1;
     s->pipes = (struct child_pipes)CHILD_PIPES_NONE;
     s->job.what = SPAWN_EXECUTING;
     int errnum = prepare_input(s, of);
@@ -122,11 +124,37 @@ void start_join(struct start *s, const struct cgroup_leaf *leaf)
     s->job.req.n_procs_fds = leaf ? cgroup_leaf_procs(leaf, s->procs) : 0;
 }
 
+static void drop(struct spawn_job *job)
+{
+    start_free((struct start *)job);         /* its first member */
+}
+
+bool start_withdraw(struct start *s)
+{
+    if (!spawner_withdraw(&s->job))
+        return false;
+    s->withdrawn = true;
+    s->n_owners++;
+    s->job.drop = drop;
+    s->job.errnum = ECANCELED;
+    return true;
+}
+
+struct start *start_back(struct spawn_job *job)
+{
+    struct start *s = (struct start *)job;
+    if (!s->withdrawn)
+        return s;
+    start_free(s);
+    return NULL;
+}
+
 void start_free(struct start *s)
 {
     if (!s)
         return;
-    child_pipes_close(&s->pipes);
+    child_pipes_close(&s->pipes);            /* at once: the spawner may have it for long, and looks at none of this */
     bf_arena_free(&s->arena);
-    free(s);
+    if (--s->n_owners == 0)
+        free(s);
 }

@@ -12,8 +12,12 @@ struct start {
     struct child_pipes pipes;
     struct bf_arena arena;
     int procs[CGROUP_FDS_MAX];
+    const char *name;                        /* of its program */
     char why[OUTCOME_TEXT_MAX];              /* a sentence, when there is one already */
     atomic_bool given_up;                    /* it is to end: by now it executes, or never */
+    atomic_int pid;                          /* of its process, for spawn_kill */
+    bool withdrawn;                          /* from the spawner, which has it until it gives it back */
+    unsigned n_owners;
 };
 
 struct start_of {
@@ -30,6 +34,10 @@ struct start *start_new(const struct start_of *of);
 void start_join(struct start *s, const struct cgroup_leaf *leaf);
 /* What the errno of its job means for this attempt. */
 void start_explain(const struct start *s, const struct start_of *of, char *ret_text, size_t size);
+/* It waits for a thread no longer, and never executes: its job fails with ECANCELED.  false: it was begun, or never waited. */
+bool start_withdraw(struct start *s);
+/* What the spawner gave back.  NULL: it was withdrawn, and is the spawner's no longer. */
+struct start *start_back(struct spawn_job *job);
 void start_free(struct start *s);
 
 #endif

@@ -7,7 +7,7 @@ bf_unit_test(test_probe_value SOURCES test_probe_value.c LIBS bf_probevalue bf_c
 bf_unit_test(test_agent_prober SOURCES test_agent_prober.c LIBS bf_agent bf_common)
 bf_unit_test(test_agent_limits SOURCES test_agent_limits.c LIBS bf_agent bf_common)
 foreach(part "" _starts _limits _sessions)
-  bf_unit_test(test_agent_runner${part} SOURCES test_agent_runner${part}.c ../support/runner_bench.c LIBS bf_agent bf_common)
+  bf_unit_test(test_agent_runner${part} SOURCES test_agent_runner${part}.c ../support/runner_bench.c ../support/dead_mount.c LIBS bf_agent bf_common)
 endforeach()
 bf_unit_test(test_agent_spawner SOURCES test_agent_spawner.c LIBS bf_agent bf_common THREADS)
 bf_unit_test(test_agent_guardian SOURCES test_agent_guardian.c LIBS bf_agent bf_common)

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "common/clock.h"
+#include "tests/support/dead_mount.h"
 #include "tests/support/runner_bench.h"
 
 /* A stand-in for bf-sql: its work ends as the specification says, and so does the end of its session. */
@@ -87,6 +88,28 @@ Test(agent_runner_sessions, the_wait_for_a_session_is_bounded)
         cr_expect_str_eq(b->note, "its session at the server is assumed gone after 1s: its server does not answer");
         bench_free(b);
     }
+}
+
+/* The file system that it lies on is gone by then. */
+Test(agent_runner_sessions, the_wait_for_a_session_is_bounded_though_its_helper_never_executes)
+{
+    char helper[128], away[96], moved[128];
+    bench_spawners = 1;
+    struct bench *b = bench_of_sessions(CGROUP_AUTO, helper);
+    struct assignment a = of_sql(b, "{\"a\":\"ended\"}");
+    snprintf(away, sizeof away, "%s/away", b->dir);
+    snprintf(moved, sizeof moved, "%s/helper", away);
+    cr_assert_eq(mkdir(away, 0755), 0);
+    if (!dead_mount(away))
+        cr_skip("no file system can be mounted here");
+    b->config.session_wait_ms = 1000;
+    cr_assert(bench_start(b, &a), "%s", b->verdict.text);
+    b->config.sql_helper = moved;
+    bench_finish(b);
+    cr_expect_eq(b->verdict.outcome.usage.session, SESSION_ASSUMED_GONE);
+    cr_expect(strstr(b->note, "its session at the server is assumed gone"), "\"%s\"", b->note);
+    dead_unmount(away);
+    bench_free(b);
 }
 
 static void until_closing(struct bench *b)

@@ -2,7 +2,9 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "tests/support/dead_mount.h"
 #include "tests/support/runner_bench.h"
 
 Test(agent_runner_starts, a_program_that_is_not_there)
@@ -78,11 +81,128 @@ Test(agent_runner_starts, what_is_to_end_while_it_starts_never_executes_or_ends)
         }
 }
 
+/* Where the file system that its program lies on is away: the folder `away` in the bench's. */
+static struct bench *bench_with_away(enum cgroup_mode mode)
+{
+    char away[96];
+    struct bench *b = bench_new(mode);
+    snprintf(away, sizeof away, "%s/away", b->dir);
+    cr_assert_eq(mkdir(away, 0755), 0);
+    if (!dead_mount(away))
+        cr_skip("no file system can be mounted here");
+    return b;
+}
+
+static void free_with_away(struct bench *b)
+{
+    char away[96];
+    snprintf(away, sizeof away, "%s/away", b->dir);
+    dead_unmount(away);
+    bench_free(b);
+}
+
+/* Of whichever of our threads; 0: none. */
+static int a_child(void)
+{
+    glob_t found;
+    int pid = 0;
+    if (glob("/proc/self/task/*/children", 0, NULL, &found) != 0)
+        return 0;
+    for (size_t i = 0; i < found.gl_pathc && pid == 0; i++) {
+        FILE *f = fopen(found.gl_pathv[i], "r");
+        if (f && fscanf(f, "%d", &pid) != 1)
+            pid = 0;
+        if (f)
+            fclose(f);
+    }
+    globfree(&found);
+    return pid;
+}
+
+/* A child of ours waits for the file system. */
+static bool one_hangs(void)
+{
+    char path[64], state = ' ';
+    snprintf(path, sizeof path, "/proc/%d/stat", a_child());
+    FILE *f = fopen(path, "r");
+    bool there = f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1;
+    if (f)
+        fclose(f);
+    return there && state == 'D';
+}
+
+static void await_hanging(void)
+{
+    int64_t until_ms = bf_boottime_ms() + BENCH_LIMIT_MS;
+    while (!one_hangs()) {
+        cr_assert_lt(bf_boottime_ms(), until_ms);
+        sched_yield();
+    }
+}
+
+static void kill_what_hangs(enum cgroup_mode mode, const char *program, struct step_env *path)
+{
+    struct bench *b = bench_with_away(mode);
+    const char *argv[3];
+    struct assignment a = bench_script(b, argv, "");
+    argv[0] = program;
+    a.env = path;
+    a.n_env = path != NULL;
+    runner_start(b->runner, &a);
+    await_hanging();
+    runner_kill(b->runner, b->ref);
+    while (!b->ended && !b->failed)
+        bench_turn(b);
+    free_with_away(b);
+}
+
+Test(agent_runner_starts, a_start_that_hangs_in_its_program_can_be_killed)
+{
+    bench_spawners = 2;
+    for (size_t m = 0; m < 2; m++)
+        kill_what_hangs(bench_modes[m], "away/program", NULL);
+}
+
+Test(agent_runner_starts, a_start_that_hangs_in_its_PATH_can_be_killed)
+{
+    struct step_env path = {"PATH", "away:/usr/bin:/bin"};
+    bench_spawners = 2;
+    for (size_t m = 0; m < 2; m++)
+        kill_what_hangs(bench_modes[m], "true", &path);
+}
+
+/* Of attempts that wait for a thread, behind starts that nobody ends. */
+Test(agent_runner_starts, what_waits_behind_starts_that_hang_ends_when_it_is_told_to)
+{
+    struct bench *b = bench_with_away(CGROUP_AUTO);
+    const char *hangs[3], *waits[3];
+    struct assignment first = bench_script(b, hangs, ""), second = bench_script(b, waits, "true");
+    hangs[0] = "away/program";
+    first.ref = (struct attempt_ref){40, 4000};
+    bench_spawners = 1;
+    bench_of_cpus(b, 0);
+    runner_start(b->runner, &first);
+    await_hanging();
+    runner_start(b->runner, &second);
+    runner_term(b->runner, second.ref);
+    while (!b->failed)
+        bench_turn(b);
+    cr_expect_str_eq(b->verdict.text, "not started: it was to end before");
+    cr_expect_eq(b->verdict.outcome.code, ECANCELED);
+    cr_expect_eq(runner_n_runs(b->runner), 1);
+    b->failed = false;
+    b->ref = first.ref;
+    runner_kill(b->runner, first.ref);
+    bench_finish(b);
+    free_with_away(b);
+}
+
 /* Some execute, some are being started, some wait for a thread. */
 Test(agent_runner_starts, an_agent_that_ends_alone_leaves_nothing_behind)
 {
+    static struct bench *ended[4];           /* it exits right after, and frees nothing */
     EACH_MODE(m) {
-        struct bench *b = bench_new(bench_modes[m]);
+        struct bench *b = ended[m] = bench_new(bench_modes[m]);
         const char *argv[3];
         struct assignment a[40];
         for (size_t i = 0; i < sizeof a / sizeof a[0]; i++) {

@@ -17,7 +17,7 @@ static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
 
 static struct spawn_job job_of(const char *program, const char *const *argv, int fd)
 {
-    return (struct spawn_job){.name = program, .path = "/bin", .req = {.argv = argv, .env = env, .in_fd = fd, .out_fd = fd, .err_fd = fd}};
+    return (struct spawn_job){.req = {.program = program, .path = "/bin", .argv = argv, .env = env, .in_fd = fd, .out_fd = fd, .err_fd = fd}};
 }
 
 static struct spawn_job *await(struct spawner *s)
@@ -176,6 +176,36 @@ Test(agent_spawner, what_is_given_up_before_it_executes_never_does)
     cr_assert_eq(await(s), &other);
     cr_expect_eq(other.errnum, 0);
     cr_expect_eq(end_of(other.process.pid), 0);
+    spawner_free(s);
+}
+
+Test(agent_spawner, what_waits_is_withdrawn_and_what_hangs_is_killed)
+{
+    static const char *const argv[] = {"true", NULL};
+    struct spawner *s = spawner_new(1);
+    int fd = null_fd();
+    atomic_bool given_up = false;
+    atomic_int pid = 0;
+    struct spawn_job first = job_of("/bin/true", argv, fd), second = first;
+    struct held held;
+    first.req.given_up = &given_up;
+    first.req.pid = &pid;
+    cr_assert_not_null(s);
+    hold(&held, &first);
+    cr_assert(spawner_add(s, &first));
+    cr_assert(spawner_add(s, &second));
+    while (atomic_load(&pid) == 0)
+        sched_yield();
+    cr_expect_not(spawner_withdraw(&first), "it was begun");
+    cr_expect(spawner_withdraw(&second));
+    cr_expect_not(spawner_withdraw(&second), "twice");
+    atomic_store(&given_up, true);
+    spawn_kill(&pid);
+    cr_assert_eq(await(s), &first);
+    cr_assert_eq(await(s), &second);
+    cr_expect_eq(second.began_us, 0, "it was begun all the same");
+    cr_assert_eq(first.errnum, 0);
+    cr_expect_eq(end_of(first.process.pid), SIGKILL);
     spawner_free(s);
 }
 
