@@ -51,6 +51,9 @@ static size_t put_held(const struct sim_agent *a, struct attempt_ref *ret)
     size_t n = 0;
     for (size_t i = 0; i < a->processes.n && n < HELD_MAX; i++)
         ret[n++] = a->processes.at[i].ref;
+    for (size_t i = 0; i < a->starting.n && n < HELD_MAX; i++)
+        if (!a->starting.at[i].executed)
+            ret[n++] = a->starting.at[i].assignment->ref;
     return n + core_waiting(a->core, ret + n, HELD_MAX - n);
 }
 
