@@ -49,6 +49,7 @@ static const struct bf_option options[] = {
 struct printer {
     bool prefix, middle;                 /* in the middle of a line… */
     char stream[16];                     /* …of this stream */
+    bool told;                           /* something was shown, or said of what is missing */
 };
 
 static void print_text(struct printer *p, const char *at, const char *stream, const char *text, size_t n)
@@ -82,10 +83,12 @@ static void print_page(struct printer *p, const json_t *page)
     bf_format_size((uint64_t)cut, size, sizeof size);
     if (cut > 0)
         ctl_note("%s of this log were cut here", size);
+    p->told |= cut > 0;
     size_t i;
     json_t *chunk;
     json_array_foreach(json_object_get(page, "chunks"), i, chunk) {
         const json_t *text = json_object_get(chunk, "text");
+        p->told |= json_string_length(text) > 0;
         if (json_is_string(text))
             print_text(p, render_text(chunk, "at"), render_text(chunk, "stream"), json_string_value(text),
                        json_string_length(text));
@@ -105,8 +108,12 @@ static enum bf_rc print_log(struct session *s, struct op_request *req, const str
         print_page(&p, a.json);
         uint64_t next = (uint64_t)render_number(a.json, "next");
         bool moved = next > req->page_offset;
-        if (json_is_true(json_object_get(a.json, "end")) || (!moved && !v->follow))
+        bool ended = json_is_true(json_object_get(a.json, "end"));
+        if (ended || (!moved && !v->follow)) {
+            if (!p.told)
+                ctl_note(ended ? LOGS_NOTHING : "nothing was written yet");
             return BF_OK;
+        }
         if (req->attempt == 0 && words_attempt(render_text(a.json, "attempt"), &req->attempt, NULL) != BF_OK)
             req->attempt = 0;            /* stay with this attempt when a newer one begins */
         pause_ms = moved ? ASK_FIRST_MS : pause_ms * 3 / 2 < ASK_MOST_MS ? pause_ms * 3 / 2 : ASK_MOST_MS;

@@ -306,7 +306,7 @@ static void say_rest(const struct finder *f)
     if (f->older)
         ctl_note("%" PRId64 " earlier attempt%s not looked at; --all-attempts looks at all", f->older, f->older == 1 ? " was" : "s were");
     if (!f->printed && !f->search->follow && f->search->output != CTL_JSON && !(f->search->req.log_flags & OP_LOG_COUNT))
-        ctl_note(f->total_bytes ? "no line matches" : "nothing was written that is still kept");
+        ctl_note(f->total_bytes ? "no line matches" : LOGS_NOTHING);
 }
 
 static enum bf_rc say_count(const struct finder *f, struct bf_error *err)

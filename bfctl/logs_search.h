@@ -4,6 +4,9 @@
 
 #include "bfctl/session.h"
 
+/* Said where there is no line to show, and none was looked for in vain. */
+#define LOGS_NOTHING "nothing was written that is still kept"
+
 struct logs_search {
     struct op_request req;               /* an OP_LOG_SEARCH, but for cursor and page */
     enum ctl_output output;              /* CTL_TEXT, or CTL_JSON: one object a line */

@@ -27,7 +27,7 @@ static const struct ctl_entry entries[] = {
     {"usage", "what the steps of a backfill used, against what they asked for", &cmd_usage},
     {"profile", "what steps usually take, over all backfills", &cmd_profile},
     {"failures", "what failed in a backfill, by cause, and what mends it", &cmd_failures},
-    {"logs", "output of a step instance", &cmd_logs},
+    {"logs", "what steps have written: of one instance, or searched over a backfill", &cmd_logs},
     {"pause", "stop starting steps of a backfill, or hold some", &cmd_pause},
     {"resume", "go on with a paused backfill, or let go what is held", &cmd_resume},
     {"cancel", "end a backfill, or some steps, and kill what runs", &cmd_cancel},

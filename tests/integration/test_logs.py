@@ -14,13 +14,15 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from cluster import BIN, PATIENCE, Cluster, wait_until  # pylint: disable=wrong-import-position
 
-# load writes ten lines a day, and the third day fails for its first attempt; odd says what is no text; late waits for a file.
+# load writes ten lines a day, and the third day fails for its first attempt; odd says what is no text; late waits for a file, hold too
+# and without a word.
 LOAD = ('for i in 0 1 2 3 4 5 6 7 8 9; do echo "row $i of $BF_PARTITION_KEY rows=$((i * 1000))"; done; '
         'echo "warning on $BF_PARTITION_KEY" >&2; '
         'if [ $BF_PARTITION_KEY = 2024-01-03 ] && [ ! -e DIR/second ]; then echo "Out Of Memory"; touch DIR/second; exit 75; fi')
 ODD = r"printf 'bad \377 byte\033[31m\n'; head -c 100000 /dev/zero | tr '\0' x; printf '\nno end'"
 LATE = ('echo begins $BF_PARTITION_KEY; until [ -e DIR/go-$BF_PARTITION_KEY ]; do sleep 0.02; done; '
         'printf "half "; echo "ends $BF_PARTITION_KEY"')
+HOLD = "until [ -e DIR/go-waits ]; do sleep 0.02; done"
 PLAN = """apiVersion: backfill/v1
 kind: Plan
 name: talkers
@@ -37,6 +39,16 @@ name: followed
 partitions: {grain: day, from: 2024-01-01, to: 2024-01-02}
 steps:
   late: {run: [sh, -c, LATE]}
+"""
+SILENT = """apiVersion: backfill/v1
+kind: Plan
+name: silent
+steps: {none: {run: ["true"]}}
+"""
+WAITING = """apiVersion: backfill/v1
+kind: Plan
+name: waiting
+steps: {waits: {run: [sh, -c, HOLD]}}
 """
 
 
@@ -55,7 +67,7 @@ class LogsTest(unittest.TestCase):
     @classmethod
     def plan(cls, name, text):
         path = os.path.join(cls.folder, f"{name}.yaml")
-        for word, command in (("LOAD", LOAD), ("ODD", ODD), ("LATE", LATE)):
+        for word, command in (("LOAD", LOAD), ("ODD", ODD), ("LATE", LATE), ("HOLD", HOLD)):
             text = text.replace(word, json.dumps(command.replace("DIR", cls.folder)))
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
@@ -151,6 +163,21 @@ class LogsTest(unittest.TestCase):
             self.assertEqual(follower.wait(60 * PATIENCE), 0)
             self.assertEqual(seen(), ["begins 2024-01-01", "begins 2024-01-02", "half ends 2024-01-01", "half ends 2024-01-02"])
         self.assertEqual(self.cluster.ctl("logs", backfill, "--grep", "ends", "--count").stdout, "2\n")
+
+    def test_that_there_is_no_log_is_said(self):
+        """Nothing on standard output, and not without a word: of what ended, of what runs, and of an attempt that there never was."""
+        backfill = self.cluster.create(self.plan("silent", SILENT))
+        self.cluster.ctl("wait", backfill, "--timeout", "60s")
+        for words in (("none",), ("none", "--attempt", "a-99999")):
+            said = self.cluster.ctl("logs", backfill, *words)
+            self.assertEqual((said.stdout, said.stderr), ("", "bfctl: nothing was written that is still kept\n"), words)
+        backfill = self.cluster.create(self.plan("waiting", WAITING))
+        wait_until("it to run", lambda: self.cluster.json("steps", backfill)[0]["state"] == "running")
+        said = self.cluster.ctl("logs", backfill, "waits")
+        self.go("waits")
+        self.assertEqual((said.stdout, said.stderr), ("", "bfctl: nothing was written yet\n"))
+        self.cluster.ctl("wait", backfill, "--timeout", "60s")
+        self.assertEqual(self.logs("load[2024-01-01]").stderr, "")
 
     def go(self, day):
         with open(os.path.join(self.folder, f"go-{day}"), "w", encoding="utf-8"):
