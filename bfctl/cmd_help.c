@@ -14,6 +14,8 @@ static int run(struct ctl_call *call)
     const char *near = NULL;
     BF_AUTO_FREE char **words = ctl_resolve(ctl_commands(), (int)call->n_words, (char **)call->words, &n_words);
     const struct ctl_entry *e = ctl_find(ctl_commands(), n_words, words, &used, &near);
+    if (!e && n_words == 1 && ctl_help_noun(ctl_commands(), words[0]))
+        return 0;
     if (!e)
         return near ? ctl_fail(BF_USAGE, "unknown command '%s'; did you mean '%s'?", call->words[0], near)
                     : ctl_fail(BF_USAGE, "unknown command '%s'; `bfctl help` lists the commands", call->words[0]);

@@ -213,14 +213,38 @@ char **ctl_resolve(const struct ctl_table *table, int argc, char **argv, int *re
     return ret;
 }
 
-/* argv[0] is the noun of commands of two words, such as "plan". */
-static bool is_noun(const struct ctl_table *table, const char *word)
+/* name is one of two words, of which word is the first, a noun such as "plan". */
+static bool is_of(const char *name, const char *word)
 {
     size_t n = strlen(word);
+    return strncmp(name, word, n) == 0 && name[n] == ' ';
+}
+
+/* Is there something to call behind this word? */
+static bool is_noun(const struct ctl_table *table, const char *word)
+{
     for (size_t i = 0; i < table->n; i++)
-        if (strncmp(table->at[i].name, word, n) == 0 && table->at[i].name[n] == ' ')
+        if (table->at[i].command && is_of(table->at[i].name, word))
+            return true;
+    for (size_t i = 0; i < table->n_aliases; i++)
+        if (is_of(table->aliases[i].name, word))
             return true;
     return false;
+}
+
+bool ctl_help_noun(const struct ctl_table *table, const char *word)
+{
+    if (!is_noun(table, word))
+        return false;
+    printf("bfctl %s: one of the commands below\n\nUsage:\n  bfctl %s COMMAND [ARGUMENTS] [OPTIONS]\n\nCommands:\n", word, word);
+    for (size_t i = 0; i < table->n; i++)
+        if (table->at[i].command && is_of(table->at[i].name, word))
+            printf("  %-18s %s\n", table->at[i].name, table->at[i].help);
+    for (size_t i = 0; i < table->n_aliases; i++)
+        if (is_of(table->aliases[i].name, word))
+            printf("  %-18s the same as `bfctl %s`\n", table->aliases[i].name, table->aliases[i].words);
+    printf("\n`bfctl COMMAND --help` shows the options of a command.\n");
+    return true;
 }
 
 static int unknown_command(const struct ctl_table *table, int argc, char **argv, const char *near)
@@ -231,16 +255,19 @@ static int unknown_command(const struct ctl_table *table, int argc, char **argv,
         fprintf(stderr, "bfctl: error: '%s' needs one of:", argv[0]);
         size_t n = strlen(argv[0]);
         for (size_t i = 0; i < table->n; i++)
-            if (table->at[i].command && strncmp(table->at[i].name, argv[0], n) == 0 && table->at[i].name[n] == ' ')
+            if (table->at[i].command && is_of(table->at[i].name, argv[0]))
                 fprintf(stderr, " %s", table->at[i].name + n + 1);
         for (size_t i = 0; i < table->n_aliases; i++)
-            if (strncmp(table->aliases[i].name, argv[0], n) == 0 && table->aliases[i].name[n] == ' ')
+            if (is_of(table->aliases[i].name, argv[0]))
                 fprintf(stderr, " %s", table->aliases[i].name + n + 1);
         if (argc > 1 && near)
             fprintf(stderr, "; did you mean '%s'?", near);
         fputc('\n', stderr);
         return bf_rc_exit(BF_USAGE);
     }
+    for (size_t i = 0; i < table->n; i++)
+        if (is_of(table->at[i].name, argv[0]))
+            return ctl_fail(BF_UNSUPPORTED, "'%s' is not supported yet", table->at[i].name);
     if (near)
         return ctl_fail(BF_USAGE, "unknown command '%s'; did you mean '%s'?", argv[0], near);
     return ctl_fail(BF_USAGE, "unknown command '%s'; `bfctl help` lists the commands", argv[0]);
@@ -361,6 +388,8 @@ static int run_words(const struct ctl_table *table, int argc, char **argv)
     int used = 0;
     const char *near = NULL;
     const struct ctl_entry *e = ctl_find(table, argc, argv, &used, &near);
+    if (!e && argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) && ctl_help_noun(table, argv[0]))
+        return 0;
     if (!e)
         return unknown_command(table, argc, argv, near);
     if (!e->command)

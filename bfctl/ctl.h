@@ -102,6 +102,8 @@ int ctl_own_words(const struct ctl_command *c, int argc, char **argv);
 /* The page of a command, or of the whole program, on standard output. */
 void ctl_help_command(const struct ctl_entry *e);
 void ctl_help_all(const struct ctl_table *table);
+/* The page of a noun, such as "plan": its commands.  False, and nothing is printed, where the word is none. */
+bool ctl_help_noun(const struct ctl_table *table, const char *word);
 /* The table given to ctl_main(), for `help`. */
 const struct ctl_table *ctl_commands(void);
 

@@ -255,6 +255,7 @@ steps:
         for line in NOT_YET:
             out = self.bfctl(*line.split(), status=2)
             self.assertIn("is not supported yet", out.stderr, line)
+        self.assertIn("'flag set' is not supported yet", self.bfctl("flag", status=2).stderr)
         self.assertIn("did you mean 'watch'?", self.bfctl("wacth", "bf-1", status=2).stderr)
         self.assertNotIn("__", self.bfctl("manual", status=2).stderr)
         self.bfctl("xyzzy", status=2)
@@ -273,6 +274,13 @@ steps:
             page = self.bfctl(*command.split(), "--help").stdout
             self.assertIn(f"Usage:\n  bfctl {command}", page)
             self.assertEqual(page, self.bfctl("help", *command.split()).stdout)
+        for noun in sorted({command.split()[0] for command in listed if " " in command} - set(listed)):
+            page = self.bfctl(noun, "--help").stdout
+            self.assertIn(f"Usage:\n  bfctl {noun} COMMAND", page)
+            self.assertEqual(page, self.bfctl("help", noun).stdout)
+            for command in listed:
+                self.assertEqual(f"\n  {command} " in page, command.startswith(noun + " "), (noun, command))
+        self.bfctl("help", "xyzzy", status=2)
         self.assertRegex(self.bfctl("version").stdout, r"^bfctl \d+\.\d+\.\d+\n$")
         self.assertEqual(list(json.loads(self.bfctl("version", "-o", "json").stdout)), ["version"])
         self.assertEqual(self.bfctl("--version").stdout, self.bfctl("version").stdout)
