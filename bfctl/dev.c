@@ -184,8 +184,9 @@ static void take_request(struct dev *d)
     }
     struct dev_process *p = find_process(d, name);
     if (!p) {
-        snprintf(text, sizeof text, "no program '%s' in this cluster: coordinator, or agent-1 to agent-%u", name, d->agents);
-        answer_asker(d, "error", text);
+        snprintf(text, sizeof text, "there is no program '%s' in this cluster; there are coordinator, and agent-1 to agent-%u", name,
+                 d->agents);
+        answer_asker(d, "unknown", text);
         return;
     }
     if (failpoint[0])

@@ -97,7 +97,7 @@ enum bf_rc dev_control_restart(const char *dir, const char *name, char ret[DEV_L
     const char *text = strchr(line, ' ');
     text = text ? text + 1 : "";
     if (strncmp(line, "ok", 2) != 0)
-        return bf_fail(err, BF_FAILED, "%s", text);
+        return bf_fail(err, strncmp(line, "unknown", 7) == 0 ? BF_NOT_FOUND : BF_FAILED, "%s", text);
     snprintf(ret, DEV_LINE_MAX, "%s", text);
     return BF_OK;
 }

@@ -1,6 +1,7 @@
 /* DIR/run/dev.sock: how `bfctl dev --restart` asks the running `bfctl dev`, which owns the processes.
  *
- * One line up: "restart NAME FAILPOINT\n" (FAILPOINT may be empty).  One line down: "ok TEXT\n" or "error TEXT\n". */
+ * One line up: "restart NAME FAILPOINT\n" (FAILPOINT may be empty).  One line down: "ok TEXT\n",
+ * "unknown TEXT\n" (there is no NAME) or "error TEXT\n". */
 #ifndef BFCTL_DEV_CONTROL_H
 #define BFCTL_DEV_CONTROL_H
 

@@ -193,7 +193,7 @@ static enum bf_rc follow_loop(struct session *s, struct op_request *req, struct 
     }
     char limit[32];
     bf_format_duration(o->timeout_ms, limit, sizeof limit);
-    return bf_fail(err, BF_TIMED_OUT, "the backfill has not ended within %s; it goes on", limit);
+    return bf_fail(err, BF_TIMED_OUT, "the backfill has not ended within %s; it is left as it is", limit);
 }
 
 /* What the document of the progress does not count: checks that warned and let the data through.  One page of them is enough to know;

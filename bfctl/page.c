@@ -9,7 +9,7 @@
 #include "bfctl/render.h"
 #include "common/mem.h"
 
-#define NAME_WIDTH 16
+#define NAME_WIDTH 16                            /* of the names, or as wide as the longest */
 
 static void put_scalar(const json_t *value, struct bf_buf *ret)
 {
@@ -70,10 +70,21 @@ static void put_items(const json_t *array, struct bf_buf *ret)
     }
 }
 
+static int name_width(const json_t *object)
+{
+    const char *key;
+    json_t *value;
+    size_t width = NAME_WIDTH;
+    json_object_foreach((json_t *)object, key, value)
+        width = strlen(key) > width ? strlen(key) : width;
+    return (int)width;
+}
+
 void page_print(const json_t *object)
 {
     const char *key;
     json_t *value;
+    int width = name_width(object);
     json_object_foreach((json_t *)object, key, value) {
         BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
         if (json_is_object(value))
@@ -82,7 +93,7 @@ void page_print(const json_t *object)
             put_items(value, &text);
         else
             put_scalar(value, &text);
-        printf("%-*s %s\n", NAME_WIDTH, render_safe(key), text.len ? bf_buf_cstr(&text) : "-");
+        printf("%-*s %s\n", width, render_safe(key), text.len ? bf_buf_cstr(&text) : "-");
     }
 }
 

@@ -141,7 +141,7 @@ static enum bf_rc watch_loop(struct watch *w, int64_t deadline_ms, int64_t timeo
         if (bf_boottime_ms() >= deadline_ms) {
             char limit[32];
             bf_format_duration(timeout_ms, limit, sizeof limit);
-            return bf_fail(err, BF_TIMED_OUT, "the backfill has not ended within %s; it goes on", limit);
+            return bf_fail(err, BF_TIMED_OUT, "the backfill has not ended within %s; it is left as it is", limit);
         }
     }
     return BF_OK;

@@ -108,7 +108,7 @@ class QueueTest(ClusterTest):
         self.assertIn(f"wait for {first}", why["blockers"][0]["remedy"])
         self.fails(5, "it has not begun", "pause", second)
         self.fails(5, "begins by itself", "resume", second)
-        self.fails(124, "it goes on", "wait", second, "--timeout", "100ms")
+        self.fails(124, "it is left as it is", "wait", second, "--timeout", "100ms")
 
         self.kill_and_restart()
         self.assertEqual([self.cluster.state(b) for b in (first, second, third)], ["running", "queued", "queued"])

@@ -169,6 +169,13 @@ class SurfaceTest(unittest.TestCase):
         self.assertEqual((step["why"]["state"], step["step"]["state"]), ("upstream_failed", "upstream_failed"))
         agent = self.cluster.json("describe", "agent", "agent-1")
         self.assertEqual((agent["agent"]["name"], agent["runs"]), ("agent-1", []))
+        page = self.out("describe agent agent-1").split("\n\n")[0].splitlines()
+        self.assertEqual(len({re.match(r"\w+ +", line).end() for line in page}), 1, page)
+
+    def test_a_program_that_there_is_not(self):
+        done = self.cluster.ctl("dev", "--dir", self.cluster.dir, "--restart", "agent-9", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("'agent-9' in this cluster; there are coordinator, and agent-1 to agent-2", done.stderr)
 
     # --- picking ---
 
