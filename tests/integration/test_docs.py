@@ -163,6 +163,7 @@ def run_pages(shop, results, source):
 # ---- what the pages say against the code ----
 
 SETTINGS = {"coordinator.conf": "coordinator/config.c", "agent.conf": "agent/agent_config.c", "bfctl.conf": "bfctl/client_settings.c"}
+MANUALS = {"coordinator.conf": "bfcoordinator.8", "agent.conf": "bfagent.8", "bfctl.conf": "bfctl.1"}
 ENTRY = re.compile(r'\{(?:\.key = )?"([a-z_.]+)",\s*(?:\.kind = )?BF_SET_\w+,\s*(?:\.offset = )?\w+\([^)]*\)'
                    r'(?:,\s*(?:\.preset = )?("[^"]*"|NULL))?')
 
@@ -181,6 +182,9 @@ def check_settings(results, source):
         declared = len(re.findall(r"\bBF_SET_[A-Z]", read(source, path)))
         results.check(len(code) == declared and code, f"{path}: {len(code)} settings are understood of {declared}")
         results.check(set(told) == set(code), f"{heading}: in one of docs and {path} only: {sorted(set(told) ^ set(code))}")
+        manual = read(source, f"docs/man/{MANUALS[heading]}.scd")
+        unnamed = sorted(key for key in code if f"*{key.rsplit('.', maxsplit=1)[-1]}*" not in manual)
+        results.check(not unnamed, f"{MANUALS[heading]} does not name {unnamed}")
         for key in sorted(set(told) & set(code)):
             default = told[key] if told[key] not in ("none", "required") else "NULL"
             results.check(default == code[key], f"{heading}: {key}: the page says {told[key]}, {path} says {code[key]}")
