@@ -40,7 +40,8 @@ ROWS = {"S1": rows_steps.s1, "S1b": rows_steps.s1b, "S2": rows_steps.s2, "S2b": 
         "S5": rows_state.s5, "S6": rows_state.s6, "S7": rows_steps.s7, "S8": rows_state.s8, "S9": rows_state.s9, "S10": rows_state.s10,
         "S13": rows_state.s13, "S14": rows_state.s14}
 # Row -> what its size is made of, in words.
-MADE_OF = {"S1": {"spawn": "steps"}, "S1b": {"spawn": "steps"}, "S2": {"chain": "steps"}, "S3": {"noop": "steps"}, "S4": {"noop": "steps"},
+MADE_OF = {"S1": {"spawn": "steps"}, "S1b": {"spawn": "steps"}, "S2": {"chain": "steps"}, "S3": {"noop": "steps"},
+           "S4": {"noop": "steps of S3, of which the layers have a tenth"},
            "S5": {"create": "steps and partitions"}, "S6": {"restart": "steps and partitions"}, "S8": {"fleet": "agents"},
            "S9": {"growth": "instances", "growth_agents": "agents"}}
 EASIER = {"S8", "S9"}                  # what is met with less is not met with all of it
@@ -104,8 +105,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", help=f"which, with commas ({','.join(ROWS)})")
     size_options(parser)
-    parser.add_argument("--markdown", nargs="+", metavar="FILE")
-    parser.add_argument("--peers", metavar="FILE")
+    parser.add_argument("--markdown", nargs="+", metavar="FILE", help="measure nothing; print the tables of what was measured")
+    parser.add_argument("--peers", metavar="FILE", help="with --markdown: what peers.py --json wrote")
     args = parser.parse_args()
     refuse(parser, args)
     args.rows = list(ROWS) if args.rows is None else chosen(parser, args.rows, ROWS, "row")

@@ -80,6 +80,9 @@ steps:
 """
 
 
+LOADS = ("steady", "bursty", "change")
+
+
 def phases(load, seconds, most):
     """(seconds, queries a second) one after another.  most: queries a second of the most users."""
     if load == "steady":
@@ -89,7 +92,7 @@ def phases(load, seconds, most):
         return [(part, most // 2 if i % 2 else FEW) for i in range(seconds // part)]
     if load == "change":
         return [(seconds, FEW), (seconds, most)]
-    raise SystemExit(f"no such load: {load}")
+    raise ValueError(load)
 
 
 def busy_seconds():
@@ -321,14 +324,20 @@ def ratios(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build/release"))
-    parser.add_argument("--loads", default="steady,bursty,change")
-    parser.add_argument("--fixed", default="1,2,4,8,16")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build/release"), help="the tree with the programs")
+    parser.add_argument("--loads", default=",".join(LOADS), help="what the users do: these, with commas (%(default)s)")
+    parser.add_argument("--fixed", default="1,2,4,8,16", help="slots without the governor, with commas (%(default)s)")
     parser.add_argument("--seconds", type=int, default=120, help="of each load; where it changes, before it and after it")
-    parser.add_argument("--target-ms", type=float, default=0)
+    parser.add_argument("--target-ms", type=float, default=0,
+                        help="the users' p95 that is to be kept, in place of three times theirs alone")
     parser.add_argument("--canary", action="store_true", help="a query like the users' as probe, and not what they got")
     args = parser.parse_args()
+    for load in args.loads.split(","):
+        if load not in LOADS:
+            parser.error(f"no such load: {load}; there are {', '.join(LOADS)}")
+    if not all(n.isdigit() and int(n) > 0 for n in args.fixed.split(",") if n):
+        parser.error(f"--fixed takes whole numbers from 1 on, with commas, not '{args.fixed}'")
     os.environ["BF_BIN"] = os.path.join(os.path.abspath(args.build), "bin")
     import servers                           # pylint: disable=import-outside-toplevel; both look at BF_BIN
     from cluster import Cluster              # pylint: disable=import-outside-toplevel

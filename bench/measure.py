@@ -297,9 +297,9 @@ def target(path):
 def size_options(parser):
     """What bench.py and peers.py have in common."""
     sizes = parser.add_mutually_exclusive_group()
-    sizes.add_argument("--quick", action="store_true")
-    sizes.add_argument("--full", action="store_true")
-    parser.add_argument("--repeats", type=count, metavar="N")
+    sizes.add_argument("--quick", action="store_true", help="prove that everything runs; the figures mean nothing")
+    sizes.add_argument("--full", action="store_true", help="the long form")
+    parser.add_argument("--repeats", type=count, metavar="N", help="how often each is measured (by size)")
     parser.add_argument("--json", type=target, metavar="FILE", help="write the object to this file too")
 
 

@@ -11,9 +11,9 @@ shape write, each has run once, to its end, and after those that it needs.
 Kills: peers_kills.py.
 
 Without an option some fifteen minutes on two quiet cores; --full takes an hour or more; --quick proves that everything runs, and its
-figures mean nothing.  --install gets from Debian what is missing, as root or by sudo, and starts no service of it.  A peer that is missing
-all the same, does not start here, or fails the proof is named with the reason, and not counted.  Everything stays within one temporary
-folder, and whatever was started is ended, also on Ctrl-C.  The last line is one JSON object."""
+figures mean nothing.  --install gets from Debian what is missing of the peers that are run, as root or by sudo, and starts no service of
+it.  A peer that is missing all the same, does not start here, or fails the proof is named with the reason, and not counted.  Everything
+stays within one temporary folder, and whatever was started is ended, also on Ctrl-C.  The last line is one JSON object."""
 import argparse
 import json
 import os
@@ -29,8 +29,11 @@ import peers_hosts
 import peers_kills
 import peers_ours
 
-PACKAGES = ["make", "ninja-build", "findutils", "parallel", "gearman-job-server", "gearman-tools", "coop-computing-tools",
-            "openmpi-bin", "python3-workqueue", "python3-distributed", "munge", "slurmctld", "slurmd", "slurm-client"]
+# Peer -> its packages in Debian.  makeflow is linked with Open MPI there.
+PACKAGES = {"make": ["make"], "ninja": ["ninja-build"], "xargs": ["findutils"], "parallel": ["parallel"],
+            "gearman": ["gearman-job-server", "gearman-tools"], "makeflow": ["coop-computing-tools", "openmpi-bin"],
+            "workqueue": ["coop-computing-tools", "python3-workqueue"], "dask": ["python3-distributed"],
+            "slurm": ["munge", "slurmctld", "slurmd", "slurm-client"]}
 PEERS = {"make": peers_hosts.Make, "ninja": peers_hosts.Ninja, "xargs": peers_hosts.Xargs, "parallel": peers_hosts.Parallel,
          "gearman": peers_grid.Gearman, "makeflow": peers_grid.Makeflow, "workqueue": peers_grid.WorkQueue, "dask": peers_grid.Dask,
          "slurm": peers_grid.Slurm, "ours": peers_ours.Ours, "ours-8": peers_ours.OursWide}
@@ -43,11 +46,13 @@ PROOF = {"fan": (20,), "chain": (4,), "layers": (3, 4)}
 FIGURES = {"fan": "steps/s", "stub": "steps/s", "chain_ms": "ms a step", "layers": "steps/s"}
 
 
-def install():
+def install(peers):
+    """What these peers want and is missing, each package once."""
     def status(name):
         return subprocess.run(["dpkg-query", "-W", "-f=${db:Status-Status}", name], capture_output=True, text=True, check=False).stdout
 
-    missing = [name for name in PACKAGES if status(name) != "installed"]
+    wanted = dict.fromkeys(name for peer in peers for name in PACKAGES.get(peer, []))
+    missing = [name for name in wanted if status(name) != "installed"]
     if not missing:
         return
     print(f"installing: {' '.join(missing)}", flush=True)
@@ -187,9 +192,9 @@ def run(args, kind, size):
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--install", action="store_true")
-    parser.add_argument("--only", default=",".join(PEERS))
-    parser.add_argument("--no-kills", action="store_true")
+    parser.add_argument("--install", action="store_true", help="get from Debian what is missing of the peers that are run")
+    parser.add_argument("--only", default=",".join(PEERS), help=f"which, with commas ({','.join(PEERS)})")
+    parser.add_argument("--no-kills", action="store_true", help="leave out the kills of managers and workers")
     size_options(parser)
     args = parser.parse_args()
     args.only = chosen(parser, args.only, PEERS, "peer")
@@ -203,7 +208,7 @@ def main():
     size["repeats"] = args.repeats or size["repeats"]
     adopt()
     if args.install:
-        install()
+        install(args.only)
     try:
         with Folder() as home, Children():
             # What peers leave in a home or a temporary folder goes with this one.

@@ -85,9 +85,9 @@ def validate(bfctl, path):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("build", nargs="?", default="build/release")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", nargs="?", default="build/release", help="the tree with the programs")
+    parser.add_argument("--repeats", type=int, default=5, help="how often each document is validated (%(default)s)")
     args = parser.parse_args()
     bfctl = os.path.join(args.build, "bin", "bfctl")
     rows, good = [], True

@@ -2,9 +2,9 @@
 """Cost of a step by size, as an SVG: both axes logarithmic.
 
     bench/plot.py DATA.json OUT.svg              DATA.json as bench.py leaves it in BUILD/bench/growth.json"""
+import argparse
 import json
 import math
-import sys
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 460, 300, 60, 40, 60
 # Key of a curve -> its title and colour.
@@ -56,6 +56,14 @@ def write(path, by):
         f.write("\n".join(out + ["</svg>", ""]))
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", metavar="DATA.json", type=argparse.FileType(encoding="utf-8"))
+    parser.add_argument("out", metavar="OUT.svg")
+    args = parser.parse_args()
+    with args.data:
+        write(args.out, json.load(args.data))
+
+
 if __name__ == "__main__":
-    with open(sys.argv[1], encoding="utf-8") as data:
-        write(sys.argv[2], json.load(data))
+    main()
