@@ -78,7 +78,7 @@ fuzz:
 	@tests/support/run_fuzz build/fuzz $(FUZZ_SECONDS)
 
 # The simulator on all cores until there were SOAK_EVENTS events: some 35 minutes on two quiet cores, over an hour on busy ones.  What was
-# reached is printed, and everything must have been 100 times.
+# reached is printed, and everything must have been 100 times, so with far fewer events it fails.
 SOAK_EVENTS ?= 1000000000
 SOAK_SEED ?= 1
 soak:
