@@ -92,6 +92,8 @@ static void tell_stuck(struct screen *s, const json_t *status)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
     progress_stuck(status, &text);
+    if (!s->out)
+        progress_queued(status, &text);          /* who sees progress reads it there */
     s->stuck = text.len > 0 ? s->stuck + 1 : 0;
     if (s->stuck == 2 && !s->live)
         ctl_note("%s", bf_buf_cstr(&text));

@@ -134,6 +134,13 @@ void progress_stuck(const json_t *status, struct bf_buf *ret)
         bf_buf_printf(ret, "%s is paused; `bfctl resume %s` lets it go on", id, id);
 }
 
+void progress_queued(const json_t *status, struct bf_buf *ret)
+{
+    if (strcmp(render_text(status, "state"), "queued") == 0 && *render_text(status, "waits_for"))
+        bf_buf_printf(ret, "%s is queued and waits for %s", render_safe(render_text(status, "id")),
+                      render_safe(render_text(status, "waits_for")));
+}
+
 /* ---- words ---- */
 
 static const char *state_words(const json_t *status)

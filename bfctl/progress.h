@@ -47,6 +47,8 @@ bool progress_halted(const json_t *status);
 /* What a person has to do that it goes on at all, where it stands still for that: all that is left is held, or it is paused.  A
  * sentence; nothing where it moves. */
 void progress_stuck(const json_t *status, struct bf_buf *ret);
+/* What a queued one waits for.  A sentence; nothing of one that has begun. */
+void progress_queued(const json_t *status, struct bf_buf *ret);
 
 /* Terminal to draw for; rate may be NULL: no ETA. */
 struct progress_look { size_t width, height; bool color; const struct progress_rate *rate; };

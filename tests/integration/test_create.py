@@ -109,6 +109,7 @@ class QueueTest(ClusterTest):
         self.fails(5, "it has not begun", "pause", second)
         self.fails(5, "begins by itself", "resume", second)
         self.fails(124, "it is left as it is", "wait", second, "--timeout", "100ms")
+        self.fails(124, f"bfctl: {second} is queued and waits for {got['waits_for']}\n", "wait", second, "--timeout", "2s")
 
         self.kill_and_restart()
         self.assertEqual([self.cluster.state(b) for b in (first, second, third)], ["running", "queued", "queued"])
