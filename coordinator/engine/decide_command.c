@@ -324,11 +324,36 @@ static struct answer command_priority(struct decision *d, const struct backfill 
 
 /* ---- agents ---- */
 
+/* The newest of this name that is not here any more; NULL: none. */
+static const struct agent *find_gone(const struct engine *e, const char *name)
+{
+    const struct agent *newest = NULL;
+    for (size_t i = 0; i < e->agents.n; i++) {
+        const struct agent *a = &e->agents.at[i];
+        if (strcmp(a->hello.name, name) == 0 && (!newest || a->since_us > newest->since_us))
+            newest = a;
+    }
+    return newest;
+}
+
+/* A change that finds its end reached is no mistake. */
+static struct answer drain_gone(struct decision *d, const char *name)
+{
+    const struct agent *a = find_gone(d->e, name);
+    if (!a)
+        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no agent has the name %s; see bfctl agents", name));
+    if (a->state != AGENT_LEFT)
+        return command_refuse(BF_CONFLICT, out_printf(d->out, "agent %s is lost, and hears nothing; when it is back, drain it", name));
+    return (struct answer){.rc = BF_OK, .text = out_printf(d->out, "agent %s has left already", name),
+                           .json = out_printf(d->out, "{\"agent\":\"%s\",\"state\":\"left\"}", name),
+                           .before = "{\"state\":\"left\"}", .after = "{\"state\":\"left\"}"};
+}
+
 static struct answer command_drain(struct decision *d, const char *name)
 {
     const struct agent *a = agent_find_name(d->e, name);
     if (!a)
-        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no agent with the name %s is connected; see bfctl agents", name));
+        return drain_gone(d, name);
     uint32_t id = a->id;
     const char *state = agent_state_name(a->state);
     bool before = a->state == AGENT_DRAINING;

@@ -288,6 +288,30 @@ Test(engine_agents, a_flood_of_stale_reports_is_cut)
     fx_done(&f);
 }
 
+/* So a script may drain a host twice; of one that is lost nobody knows. */
+Test(engine_agents, one_that_has_left_is_drained_and_one_that_is_lost_is_not)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 2), b = fx_agent(2, 2);
+    fx_init(&f, NULL);
+    fx_hello(&f, &a, 0);
+    fx_hello(&f, &b, 0);
+    fx_bye(&f, &a);
+    fx_lost(&f, &b);
+    fx_turn(&f);
+    struct op_request r = fx_request(&f, OP_AGENT_DRAIN, 0);
+    r.name = "agent-1";
+    cr_expect_eq(fx_command(&f, &r)->rc, BF_OK);
+    cr_expect_eq(state_of(&f, &a), AGENT_LEFT);
+    struct op_request lost = fx_request(&f, OP_AGENT_DRAIN, 0);
+    lost.name = "agent-2";
+    cr_expect_eq(fx_command(&f, &lost)->rc, BF_CONFLICT);
+    cr_expect_eq(state_of(&f, &b), AGENT_LOST);
+    cr_expect_eq(fx_count_effects(&f, EFFECT_DRAIN), 0u);
+    fx_turn(&f);
+    fx_done(&f);
+}
+
 Test(engine_agents, draining_gets_nothing_new)
 {
     struct fx f;
