@@ -26,6 +26,16 @@ bool child_no_files(int errnum, const char *name, char *ret, size_t size)
     return true;
 }
 
+int child_null(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fd > 2)
+        return fd;
+    int above = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    close(fd);
+    return above;
+}
+
 int child_pipes_open(struct child_pipes *p)
 {
     for (size_t i = 0; i < 2; i++) {

@@ -11,6 +11,8 @@ struct child_pipes { int in, read[2], write[2]; };           /* -1: not open.  r
 /* true: errnum says that the agent, or the host, has no descriptor left; a sentence that says so of starting `name`, and what to do. */
 bool child_no_files(int errnum, const char *name, char *ret, size_t size);
 int child_pipes_open(struct child_pipes *p);                 /* both pipes; 0 or an errno, and then some may be open */
+/* /dev/null to read from, above 2 as what becomes a child's standard files must be; -1: errno. */
+int child_null(void);
 void child_pipes_close(struct child_pipes *p);               /* whatever is open */
 
 #endif

@@ -41,6 +41,7 @@
 #define OWN_FILES 48                         /* sockets, their threads' ends */
 #define FILES_PER_CHILD 6                    /* of a step or a probe: pipes and their other ends while spawning, pidfd, input */
 #define SPAWNERS_MAX 4
+#define PROBE_SPAWNERS 1                     /* a start of a probe that hangs is killed, and holds others up no longer than its limit */
 #define STARTED_PAUSE_MS 20                  /* nobody sees a step run for less */
 #define ENDED_PAUSE_MS 5                     /* what an end waits for others, where it holds nobody up */
 #define FENCE_DEFAULT_MS 2000                /* K before WELCOME told it */
@@ -290,7 +291,11 @@ _Noreturn static void end_alone(struct loop *l)
     int64_t begin_ms = bf_boottime_ms();
     bf_error_log("guardian_died", "incarnation=%" PRIu64 " attempts=%zu text=\"all steps are killed, and the agent exits\"",
                  l->page->incarnation, runner_n_runs(l->runner));
-    bool dead = runner_end_all(l->runner, l->fence_ms);
+    bool stopped, dead;
+    do {
+        stopped = prober_stop(l->prober);    /* else it may have started one since the last look */
+        dead = runner_end_all(l->runner, l->fence_ms);
+    } while (dead && !stopped);
     if (dead)
         bf_warn("fenced", "incarnation=%" PRIu64 " ms=%" PRId64, l->page->incarnation, bf_boottime_ms() - begin_ms);
     else
@@ -424,7 +429,7 @@ static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char 
     l->runner = runner_new(&setup);
     const struct prober_setup probes = {
         .config = c, .cgroups = cgroups, .page = l->page, .own_env = l->setup->own_env, .work_dir = *ret_work, .epoll_fd = l->epoll_fd,
-        .nofile_soft = soft, .read = on_read, .arg = l};
+        .n_spawners = PROBE_SPAWNERS, .nofile_soft = soft, .read = on_read, .arg = l};
     l->prober = prober_new(&probes);
     return BF_OK;
 }

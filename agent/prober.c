@@ -1,6 +1,6 @@
 /* See prober.h.
  *
- *     WAITING (until next_ms) -> RUNNING -> SWEEPING (leader reaped or killed, others are being killed) -> WAITING, or freed
+ *     WAITING (until next_ms) -> STARTING -> RUNNING -> SWEEPING (leader reaped or killed, others are being killed) -> WAITING, or freed
  *
  * What a canary says is believed only as far as agent/probe_value.h knows it; a helper that ends, is silent or talks nonsense is an
  * unreadable reading with the reason, and is started again a while later.  Nothing is told of a probe that was taken away. */
@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +18,9 @@
 #include <unistd.h>
 
 #include "agent/child_pipes.h"
-#include "agent/environ.h"
-#include "agent/helper.h"
 #include "agent/probe_value.h"
 #include "agent/proctree.h"
-#include "agent/spawn.h"
+#include "agent/start.h"
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/text.h"
@@ -35,7 +32,7 @@
 #define SWEEP_FIRST_MS 2
 #define SWEEP_MOST_MS 50
 
-enum canary_state { CANARY_WAITING, CANARY_RUNNING, CANARY_SWEEPING };
+enum canary_state { CANARY_WAITING, CANARY_STARTING, CANARY_RUNNING, CANARY_SWEEPING };
 
 struct canary {
     struct prober *prober;
@@ -44,6 +41,8 @@ struct canary {
     enum canary_state state;
     bool dropped;                            /* not wanted any more */
     bool told;                               /* this run of a program has its reading */
+    struct start *start;                     /* while it is STARTING */
+    bool killed;                             /* meanwhile */
     bool polled;                             /* running, and nothing wakes us for it (epoll took no more) */
     struct spawned process;
     struct cgroup_leaf *leaf;                /* NULL: weak fence, or not running */
@@ -53,12 +52,15 @@ struct canary {
     size_t said_len;
     char tail[TAIL_BYTES];                   /* the end of standard error */
     size_t tail_len;
-    int64_t began_us, next_ms, deadline_ms;  /* next_ms: of WAITING; deadline_ms: of RUNNING */
+    int64_t began_us, next_ms, deadline_ms;  /* next_ms: of WAITING; deadline_ms: of STARTING, RUNNING */
     int64_t sweep_at_ms, sweep_wait_ms;
 };
 
 struct prober {
     struct prober_setup setup;
+    struct runner_setup starts;              /* what a start of a probe has in common with one of a step */
+    struct spawner *spawner;                 /* NULL: the caller's own thread */
+    struct source spawned;
     BF_VEC_TYPE(struct canary *) canaries;
     int null_fd;
 };
@@ -67,7 +69,14 @@ struct prober *prober_new(const struct prober_setup *setup)
 {
     struct prober *p = bf_xcalloc(1, sizeof *p);
     p->setup = *setup;
-    p->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);        /* -1: tried again when a program begins */
+    p->starts = (struct runner_setup){.config = setup->config, .page = setup->page, .own_env = setup->own_env, .work_dir = setup->work_dir,
+                                      .nofile_soft = setup->nofile_soft};
+    p->null_fd = child_null();               /* -1: tried again when a program begins */
+    p->spawned = (struct source){SOURCE_PROBE_SPAWNER, p};
+    p->spawner = setup->n_spawners > 0 ? spawner_new(setup->n_spawners) : NULL;
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &p->spawned};
+    if (p->spawner && epoll_ctl(setup->epoll_fd, EPOLL_CTL_ADD, spawner_fd(p->spawner), &ev) != 0)
+        spawner_free(BF_TAKE(p->spawner));
     return p;
 }
 
@@ -197,60 +206,19 @@ static struct assignment assignment_of(const struct canary *c, struct step_env *
         .spec = o->spec, .refs = o->refs, .n_refs = o->n_refs};
 }
 
-static int open_input(struct canary *c, const struct assignment *a, struct child_pipes *pipes, struct bf_error *err)
+/* ESTALE, ECANCELED: the lease ran out, or nobody waits for it, and nothing more is told.  What is not allowed or not there will not be in a
+ * minute either. */
+static void tell_not_started(struct canary *c, const struct start *s)
 {
-    const struct prober_setup *s = &c->prober->setup;
-    if (is_program(c)) {
-        int *null_fd = &c->prober->null_fd;
-        if (*null_fd < 0)
-            *null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        pipes->in = *null_fd < 0 ? -1 : fcntl(*null_fd, F_DUPFD_CLOEXEC, 3);
-        return pipes->in < 0 ? errno : 0;
-    }
-    enum bf_rc rc = helper_open_input(s->config, a, s->own_env, 0, &pipes->in, err);
-    return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
-}
-
-/* 0, or an errno with the sentence in err. */
-static int spawn_canary(struct canary *c, const struct assignment *a, struct child_pipes *pipes, struct bf_error *err)
-{
-    const struct prober_setup *s = &c->prober->setup;
-    BF_CLEANUP(bf_arena_free) struct bf_arena arena = {0};
-    int procs[CGROUP_FDS_MAX];
-    const char *what = SPAWN_EXECUTING, *argv0 = is_program(c) ? c->order.argv[0] : helper_program(s->config, a->kind);
-    struct spawn_request req = {
-        .program = argv0, .dir = s->work_dir, .deadline_ms = &s->page->deadline_ms, .procs_fds = procs,
-        .switch_user = s->config->switch_user, .uid = s->config->step_uid, .gid = s->config->step_gid, .nofile_soft = s->nofile_soft,
-        .no_core = !is_program(c)};
-    int errnum = open_input(c, a, pipes, err);
-    if (errnum == 0)
-        errnum = child_pipes_open(pipes);
-    /* One that forks without end is held here too. */
-    const struct cgroup_limits limits = {.pids = cgroup_enforces(s->cgroups) & HOST_PIDS ? (uint64_t)s->config->step_pids : 0};
-    if (errnum == 0 && cgroup_take(s->cgroups, &limits, &c->leaf, err) != BF_OK)
-        return EIO;
-    if (errnum == 0) {
-        req.env = environ_build(s->config, a, s->own_env, "/dev/null", 0, &arena);
-        const char **argv = bf_arena_alloc(&arena, (c->order.n_argv + 2) * sizeof *argv);
-        argv[0] = argv0;
-        for (size_t i = 1; i < c->order.n_argv; i++)
-            argv[i] = c->order.argv[i];
-        req.argv = argv;
-        const char *path = environ_get(req.env, "PATH");
-        req.path = path ? path : "/usr/local/bin:/usr/bin:/bin";
-        req.in_fd = pipes->in;
-        req.out_fd = pipes->write[0];
-        req.err_fd = pipes->write[1];
-        req.n_procs_fds = c->leaf ? cgroup_leaf_procs(c->leaf, procs) : 0;
-        c->began_us = bf_boottime_us();
-        errnum = spawn_process(&req, &c->process, &what);
-    }
-    char no_files[PROBE_WHY_MAX];
-    if (errnum != 0 && err->rc == BF_OK && child_no_files(errnum, argv0, no_files, sizeof no_files))
-        (void)bf_fail(err, BF_IO, "%s", no_files);
-    else if (errnum != 0 && err->rc == BF_OK)
-        (void)bf_fail(err, BF_IO, "%s %s: %s failed: %s", is_program(c) ? "program" : "helper", argv0, what, strerror(errnum));
-    return errnum;
+    char text[OUTCOME_TEXT_MAX];
+    int errnum = s->job.errnum;
+    if (errnum == ESTALE || errnum == ECANCELED)
+        return;
+    if (*s->why)
+        snprintf(text, sizeof text, "%s", s->why);
+    else if (!child_no_files(errnum, s->name, text, sizeof text))
+        snprintf(text, sizeof text, "%s %s: %s failed: %s", is_program(c) ? "program" : "helper", s->name, s->job.what, strerror(errnum));
+    tell_why(c, text, errnum == EPERM || errnum == ENOENT || errnum == EACCES || errnum == ENOEXEC);
 }
 
 /* What is not watched is polled. */
@@ -261,34 +229,80 @@ static void watch(struct canary *c, int fd, struct source *source)
         c->polled = true;
 }
 
-static void start(struct canary *c, int64_t now_ms)
+static int64_t limit_ms(const struct canary *c)
 {
-    BF_CLEANUP(child_pipes_close) struct child_pipes pipes = CHILD_PIPES_NONE;
-    struct bf_error err = {0};
-    struct step_env env;
-    const struct assignment a = assignment_of(c, &env);
-    c->said_len = c->tail_len = 0;
-    c->told = false;
-    int errnum = spawn_canary(c, &a, &pipes, &err);
-    c->next_ms = now_ms + c->order.every_ms;
-    if (errnum != 0) {
-        cgroup_give(c->prober->setup.cgroups, c->leaf);
-        c->leaf = NULL;
-        /* ESTALE: the lease ran out, and nothing more is told.  What is not allowed or not there will not be in a minute either. */
-        if (errnum != ESTALE)
-            tell_why(c, err.text, errnum == EPERM || errnum == ENOENT || errnum == EACCES || errnum == ENOEXEC);
-        return;
-    }
-    c->state = CANARY_RUNNING;
-    c->deadline_ms = now_ms + c->order.limit_ms + (is_program(c) ? 0 : SLACK_MS);
+    return c->order.limit_ms + (is_program(c) ? 0 : SLACK_MS);
+}
+
+static void rest(struct canary *c)
+{
+    cgroup_give(c->prober->setup.cgroups, c->leaf);
+    c->leaf = NULL;
+    c->state = CANARY_WAITING;
+}
+
+static void listen_to(struct canary *c, struct child_pipes *pipes, int64_t now_ms)
+{
     c->polled = false;
     c->sweep_at_ms = now_ms + SWEEP_MOST_MS;
     watch(c, c->process.pidfd, &c->leader);
     for (size_t i = 0; i < 2; i++) {
-        c->fds[i] = pipes.read[i];
-        pipes.read[i] = -1;
+        c->fds[i] = pipes->read[i];
+        pipes->read[i] = -1;
         watch(c, c->fds[i], &c->streams[i]);
     }
+}
+
+static void kill_canary(struct canary *c);
+
+/* Its start is done. */
+static void begun(struct canary *c, int64_t now_ms)
+{
+    struct start *s = BF_TAKE(c->start);
+    if (s->job.errnum != 0) {
+        tell_not_started(c, s);
+        rest(c);
+    } else {
+        c->process = s->job.process;
+        c->began_us = s->job.began_us;
+        c->deadline_ms = c->told ? INT64_MAX : now_ms + limit_ms(c);
+        c->state = CANARY_RUNNING;
+        listen_to(c, &s->pipes, now_ms);
+    }
+    start_free(s);
+    if (c->killed)
+        kill_canary(c);
+}
+
+static void start(struct canary *c, int64_t now_ms)
+{
+    struct prober *p = c->prober;
+    struct bf_error err = {0};
+    struct step_env env;
+    const struct assignment a = assignment_of(c, &env);
+    if (p->null_fd < 0)
+        p->null_fd = child_null();
+    c->said_len = c->tail_len = 0;
+    c->told = c->killed = false;
+    c->next_ms = now_ms + c->order.every_ms;
+    c->deadline_ms = now_ms + limit_ms(c);
+    c->state = CANARY_STARTING;
+    c->start = start_new(&(struct start_of){.setup = &p->starts, .assignment = &a, .result_path = "/dev/null", .null_fd = p->null_fd});
+    struct spawn_job *job = &c->start->job;
+    job->owner = c;
+    /* One that forks without end is held here too. */
+    const struct cgroup_limits limits = {.pids = cgroup_enforces(p->setup.cgroups) & HOST_PIDS ? (uint64_t)p->setup.config->step_pids : 0};
+    if (job->errnum == 0 && cgroup_take(p->setup.cgroups, &limits, &c->leaf, &err) != BF_OK) {
+        job->errnum = EIO;
+        snprintf(c->start->why, sizeof c->start->why, "%s", err.text);
+    }
+    start_join(c->start, c->leaf);
+    if (job->errnum == 0 && p->spawner && spawner_add(p->spawner, job))
+        return;
+    atomic_store(&job->taken, true);
+    if (job->errnum == 0)
+        spawn_job_run(job);
+    begun(c, now_ms);
 }
 
 /* ---- killing and ending ---- */
@@ -306,8 +320,23 @@ static bool sweep(struct canary *c)
     return proctree_kill_attempts(&one, 1, getppid()) == 0;
 }
 
+static void kill_start(struct canary *c)
+{
+    c->killed = true;
+    if (start_give_up(c->start)) {
+        start_free(BF_TAKE(c->start));
+        rest(c);
+        return;
+    }
+    spawn_kill(&c->start->pid);
+    if (c->leaf)
+        cgroup_leaf_kill(c->leaf);
+}
+
 static void kill_canary(struct canary *c)
 {
+    if (c->state == CANARY_STARTING)
+        kill_start(c);
     if (c->state != CANARY_RUNNING)
         return;
     (void)syscall(SYS_pidfd_send_signal, c->process.pidfd, SIGKILL, NULL, 0u);
@@ -317,9 +346,7 @@ static void kill_canary(struct canary *c)
 static void try_end(struct canary *c, int64_t now_ms)
 {
     if (sweep(c)) {
-        cgroup_give(c->prober->setup.cgroups, c->leaf);
-        c->leaf = NULL;
-        c->state = CANARY_WAITING;
+        rest(c);
         if (c->next_ms < now_ms)
             c->next_ms = now_ms;
         return;
@@ -400,8 +427,14 @@ static void time_out(struct canary *c)
 
 void prober_event(struct prober *p, const struct source *s)
 {
-    struct canary *c = s->owner;
     int64_t now_ms = bf_boottime_ms();
+    if (s->kind == SOURCE_PROBE_SPAWNER) {
+        for (struct spawn_job *job; (job = spawner_done(p->spawner)) != NULL;)
+            if (start_back(job))
+                begun(job->owner, now_ms);
+        return;
+    }
+    struct canary *c = s->owner;
     assert(c->prober == p);
     if (c->state != CANARY_RUNNING)
         return;
@@ -471,7 +504,7 @@ void prober_run(struct prober *p, int64_t now_ms)
 {
     for (size_t i = p->canaries.n; i-- > 0;) {
         struct canary *c = p->canaries.at[i];
-        if (c->state == CANARY_RUNNING && c->deadline_ms <= now_ms)
+        if ((c->state == CANARY_STARTING || c->state == CANARY_RUNNING) && c->deadline_ms <= now_ms)
             time_out(c);
         if (c->state == CANARY_RUNNING && c->polled && c->sweep_at_ms <= now_ms)
             look_at(c, now_ms);
@@ -491,8 +524,9 @@ int64_t prober_next_ms(const struct prober *p)
     int64_t at_ms = INT64_MAX;
     for (size_t i = 0; i < p->canaries.n; i++) {
         const struct canary *c = p->canaries.at[i];
-        int64_t own_ms = c->state == CANARY_WAITING ? (c->dropped ? 0 : c->next_ms) : c->state == CANARY_RUNNING ? c->deadline_ms
-                                                                                                          : c->sweep_at_ms;
+        int64_t own_ms = c->state == CANARY_WAITING    ? (c->dropped ? 0 : c->next_ms)
+                         : c->state == CANARY_SWEEPING ? c->sweep_at_ms
+                                                       : c->deadline_ms;
         if (c->state == CANARY_RUNNING && c->polled && c->sweep_at_ms < own_ms)
             own_ms = c->sweep_at_ms;
         at_ms = own_ms < at_ms ? own_ms : at_ms;
@@ -500,20 +534,31 @@ int64_t prober_next_ms(const struct prober *p)
     return at_ms;
 }
 
+bool prober_stop(const struct prober *p)
+{
+    return !p->spawner || spawner_stop(p->spawner);
+}
+
 void prober_free(struct prober *p)
 {
     if (!p)
         return;
     for (size_t i = 0; i < p->canaries.n; i++) {
+        p->canaries.at[i]->dropped = true;
+        kill_canary(p->canaries.at[i]);
+    }
+    spawner_free(BF_TAKE(p->spawner));
+    for (size_t i = 0; i < p->canaries.n; i++) {
         struct canary *c = p->canaries.at[i];
-        c->dropped = true;
-        kill_canary(c);
+        if (c->state == CANARY_STARTING)
+            begun(c, bf_boottime_ms());      /* and killed */
         if (c->state == CANARY_RUNNING)
             (void)waitpid(c->process.pid, NULL, 0);
         for (size_t k = 0; k < 2; k++)
             close_stream(c, k);
         bf_close_cleanup(&c->process.pidfd);
-        free_canary(c);                      /* its control group goes with the tree, when it is empty */
+        cgroup_give(p->setup.cgroups, c->leaf);      /* it goes with the tree, when it is empty */
+        free_canary(c);
     }
     bf_vec_free(&p->canaries);
     bf_close_cleanup(&p->null_fd);

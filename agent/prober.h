@@ -2,7 +2,7 @@
  * of them.
  *
  * A probe of SQL or a call has one helper process that stays, with a connection of its own; a program is started anew for each reading.
- * At most one measurement of a probe is on its way, and it has a time limit from outside.  Their processes live in control groups like
+ * At most one measurement of a probe is on its way, and it has a time limit from outside, its start too.  Their processes live in control groups like
  * those of steps, so whatever ends steps when the lease runs out ends them too. */
 #ifndef BF_AGENT_PROBER_H
 #define BF_AGENT_PROBER_H
@@ -25,6 +25,7 @@ struct prober_setup {
     const char *const *own_env;
     const char *work_dir;                    /* absolute */
     int epoll_fd;
+    unsigned n_spawners;                     /* threads that start them; 0: the caller's own does */
     uint64_t nofile_soft;
     prober_read *read;
     void *arg;
@@ -32,6 +33,8 @@ struct prober_setup {
 
 struct prober;
 struct prober *prober_new(const struct prober_setup *setup);
+/* No probe is begun any more, for good.  true: none is under way either. */
+bool prober_stop(const struct prober *p);
 /* Kills what is left and waits for it.  NULL is fine. */
 void prober_free(struct prober *p);
 /* What is to run from now on: what runs under another id is killed.  n 0: nothing. */

@@ -14,7 +14,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -88,23 +87,12 @@ struct runner {
     uint8_t chunk[LOGSHIP_CHUNK_BYTES];
 };
 
-/* Above 2, as what becomes a child's standard files must be; -1: tried again when a step begins. */
-static int open_null(void)
-{
-    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fd > 2)
-        return fd;
-    int above = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    close(fd);
-    return above;
-}
-
 struct runner *runner_new(const struct runner_setup *setup)
 {
     struct runner *r = bf_xcalloc(1, sizeof *r);
     r->setup = *setup;
     r->sample_at_ms = INT64_MAX;
-    r->null_fd = open_null();
+    r->null_fd = child_null();              /* -1: tried again when a step begins */
     r->spawned = (struct source){SOURCE_SPAWNER, r};
     r->spawner = setup->n_spawners > 0 ? spawner_new(setup->n_spawners) : NULL;
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &r->spawned};
@@ -320,7 +308,7 @@ static void begin(struct run *run)
     struct runner *r = run->runner;
     struct bf_error err = {0};
     if (r->null_fd < 0)
-        r->null_fd = open_null();
+        r->null_fd = child_null();
     const struct start_of of = start_of(run);
     run->state = RUN_STARTING;
     run->sweep_at_ms = bf_boottime_ms() + START_LONG_MS;
@@ -355,8 +343,7 @@ void runner_start(struct runner *r, const struct assignment *a)
 static void give_up(struct run *run, int signal)
 {
     run->signal_wanted = signal;
-    atomic_store(&run->start->given_up, true);
-    if (start_withdraw(run->start))
+    if (start_give_up(run->start))
         tell_next_turn(run);
 }
 

@@ -13,7 +13,7 @@
 
 /* What stands in epoll_event.data.ptr, here and in the loop. */
 enum source_kind { SOURCE_LOOP, SOURCE_SOCKET, SOURCE_SPAWNER, SOURCE_LEADER, SOURCE_STDOUT, SOURCE_STDERR,
-                   SOURCE_PROBE_LEADER, SOURCE_PROBE_STDOUT, SOURCE_PROBE_STDERR };       /* of prober.h */
+                   SOURCE_PROBE_LEADER, SOURCE_PROBE_STDOUT, SOURCE_PROBE_STDERR, SOURCE_PROBE_SPAWNER };       /* of prober.h */
 struct source { enum source_kind kind; void *owner; };
 
 /* Its process executes, since then (CLOCK_REALTIME). */

@@ -129,8 +129,9 @@ static void drop(struct spawn_job *job)
     start_free((struct start *)job);         /* its first member */
 }
 
-bool start_withdraw(struct start *s)
+bool start_give_up(struct start *s)
 {
+    atomic_store(&s->given_up, true);
     if (!spawner_withdraw(&s->job))
         return false;
     s->withdrawn = true;

@@ -34,8 +34,8 @@ struct start *start_new(const struct start_of *of);
 void start_join(struct start *s, const struct cgroup_leaf *leaf);
 /* What the errno of its job means for this attempt. */
 void start_explain(const struct start *s, const struct start_of *of, char *ret_text, size_t size);
-/* It waits for a thread no longer, and never executes: its job fails with ECANCELED.  false: it was begun, or never waited. */
-bool start_withdraw(struct start *s);
+/* By now it executes, or never.  true: no thread had begun it, and none will; its job has failed with ECANCELED. */
+bool start_give_up(struct start *s);
 /* What the spawner gave back.  NULL: it was withdrawn, and is the spawner's no longer. */
 struct start *start_back(struct spawn_job *job);
 void start_free(struct start *s);

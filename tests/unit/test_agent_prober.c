@@ -1,4 +1,5 @@
-/* Canaries as real processes under the prober: what is told when the agent has no descriptor left, and that nothing of the try stays. */
+/* Canaries as real processes under the prober: what is told when the agent has no descriptor left or a start hangs, and that nothing of the
+ * try stays. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -6,10 +7,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/prober.h"
 #include "common/clock.h"
+#include "tests/support/dead_mount.h"
 
 #define LIMIT_MS 20000
 #define FILES 256                            /* of this process, at most */
@@ -45,7 +48,7 @@ static void turn(struct prober *p, int epoll_fd)
 }
 
 /* Each time one descriptor more is free, until there are enough.  The agent lives, says why, and says it again for nothing the next time. */
-static void starve(enum cgroup_mode mode, enum probe_kind kind)
+static void starve(enum cgroup_mode mode, enum probe_kind kind, unsigned n_spawners)
 {
     static const char *const own_env[] = {"PATH=/usr/bin:/bin", NULL};
     static const char *argv[] = {"/bin/true"};
@@ -60,9 +63,9 @@ static void starve(enum cgroup_mode mode, enum probe_kind kind)
     atomic_store(&page.deadline_ms, INT64_MAX);
     cr_assert_eq(cgroup_open(mode, "prober", "/tmp/bf-prober", &cgroups, &err), BF_OK);
     struct prober_setup setup = {.config = &config, .cgroups = cgroups, .page = &page, .own_env = own_env, .work_dir = "/tmp",
-                                 .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .read = on_read, .arg = &heard};
+                                 .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .n_spawners = n_spawners, .read = on_read, .arg = &heard};
     struct prober *p = prober_new(&setup);
-    struct probe_order order = {.id = 1, .connection = "w", .kind = kind, .every_ms = 1, .limit_ms = 5000, .argv = argv,
+    struct probe_order order = {.id = 1, .connection = "w", .kind = kind, .every_ms = 3600000, .limit_ms = 5000, .argv = argv,
                                 .n_argv = kind == PROBE_RUN, .spec = kind == PROBE_RUN ? "" : "{}"};
     cr_assert(getrlimit(RLIMIT_NOFILE, &files) == 0);
     cr_assert(setrlimit(RLIMIT_NOFILE, &(struct rlimit){FILES, files.rlim_max}) == 0);
@@ -100,8 +103,65 @@ static void starve(enum cgroup_mode mode, enum probe_kind kind)
 Test(agent_prober, says_that_files_ran_out_and_goes_on)
 {
     static const enum cgroup_mode modes[] = {CGROUP_OFF, CGROUP_AUTO};
-    for (size_t m = 0; m < 2; m++) {
-        starve(modes[m], PROBE_RUN);
-        starve(modes[m], PROBE_HTTP);
+    for (size_t m = 0; m < 4; m++) {
+        starve(modes[m % 2], PROBE_RUN, m < 2);
+        starve(modes[m % 2], PROBE_HTTP, m < 2);
     }
+}
+
+/* Two programs on a file system that does not answer, one of which waits for the thread meanwhile: the loop goes on, and both are told. */
+static void hang(enum cgroup_mode mode, const char *dir)
+{
+    static const char *const own_env[] = {"PATH=/usr/bin:/bin", NULL};
+    const char *argv[] = {"away/program"};
+    struct agent_config config = {.name = "unit"};
+    struct fence_page page = {0};
+    struct heard heard = {0};
+    struct bf_error err = {0};
+    struct cgroup_tree *cgroups;
+    atomic_store(&page.deadline_ms, INT64_MAX);
+    cr_assert_eq(cgroup_open(mode, "prober", "/tmp/bf-prober-hangs", &cgroups, &err), BF_OK);
+    struct prober_setup setup = {.config = &config, .cgroups = cgroups, .page = &page, .own_env = own_env, .work_dir = dir,
+                                 .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .n_spawners = 1, .read = on_read, .arg = &heard};
+    struct probe_order orders[2] = {
+        {.id = 1, .connection = "a", .kind = PROBE_RUN, .every_ms = 3600000, .limit_ms = 200, .argv = argv, .n_argv = 1, .spec = ""},
+        {.id = 2, .connection = "b", .kind = PROBE_RUN, .every_ms = 3600000, .limit_ms = 200, .argv = argv, .n_argv = 1, .spec = ""}};
+    struct prober *p = prober_new(&setup);
+    prober_set(p, orders, 2);
+    while (heard.n < 2) {
+        turn(p, setup.epoll_fd);
+        cr_expect(heard.n == 0 || (!heard.readable && strcmp(heard.why, "no answer within 200ms") == 0), "%s", heard.why);
+    }
+    orders[0].id = 3;                        /* it hangs again, and nobody wants it any more */
+    prober_set(p, orders, 1);
+    turn(p, setup.epoll_fd);
+    prober_set(p, NULL, 0);
+    while (prober_next_ms(p) != INT64_MAX)
+        turn(p, setup.epoll_fd);
+    orders[0].id = 4;
+    prober_set(p, orders, 2);
+    turn(p, setup.epoll_fd);
+    prober_free(p);
+    cr_expect_eq(heard.n, 2);
+    close(setup.epoll_fd);
+    cr_expect(cgroup_all_empty(cgroups));
+    cgroup_close(cgroups);
+}
+
+Test(agent_prober, a_start_that_hangs_is_no_answer)
+{
+    char dir[] = "/tmp/bf-prober-XXXXXX", away[64];
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(away, sizeof away, "%s/away", dir);
+    cr_assert_eq(mkdir(away, 0755), 0);
+    bool there = dead_mount(away);
+    if (there) {
+        hang(CGROUP_OFF, dir);
+        hang(CGROUP_AUTO, dir);
+        dead_unmount(away);
+    }
+    (void)rmdir(away);
+    (void)rmdir(dir);
+    if (!there)
+        cr_skip("no file system can be mounted here");
 }
