@@ -42,7 +42,8 @@
 #define POLL_MS 20                           /* between looks at what epoll does not watch */
 #define SAMPLE_MS 500                        /* between looks at what attempts without a control group hold */
 #define SWEEP_MOST_MS 50
-#define START_LONG_MS 10000                  /* a start that takes longer is told */
+#define START_WAIT_MS 1000                   /* a start that waits longer for a thread gets another one */
+#define START_LONG_MS 10000                  /* one that takes longer is told */
 #define NO_LEADER (-1)
 
 enum run_state { RUN_STARTING, RUN_ALIVE, RUN_SWEEPING, RUN_GONE };
@@ -311,7 +312,8 @@ static void begin(struct run *run)
         r->null_fd = child_null();
     const struct start_of of = start_of(run);
     run->state = RUN_STARTING;
-    run->sweep_at_ms = bf_boottime_ms() + START_LONG_MS;
+    run->sweep_wait_ms = START_WAIT_MS;
+    run->sweep_at_ms = bf_boottime_ms() + run->sweep_wait_ms;
     run->start = start_new(&of);
     struct spawn_job *job = &run->start->job;
     job->owner = run;
@@ -646,9 +648,17 @@ static void remove_run(struct runner *r, size_t i)
     free_run(run);
 }
 
-/* It holds its thread, and behind as many as there are threads nothing starts any more. */
-static void tell_long_start(struct run *run)
+/* It holds its thread.  Where all threads are held so, those that wait would stand still with it: there is one more then for each of them. */
+static void look_at_start(struct run *run, int64_t now_ms)
 {
+    struct runner *r = run->runner;
+    if (run->sweep_wait_ms == START_WAIT_MS) {
+        if (r->spawner && !atomic_load(&run->start->job.taken))
+            spawner_grow(r->spawner, (unsigned)r->runs.n);
+        run->sweep_wait_ms = START_LONG_MS - START_WAIT_MS;
+        run->sweep_at_ms = now_ms + run->sweep_wait_ms;
+        return;
+    }
     run->sweep_at_ms = INT64_MAX;
     bf_warn("start_hangs", "attempt=%" PRIu64 " step=%s text=\"its program is not executed yet: the file system that it lies on does not answer, "
             "or other starts hold all threads for it\"", run->ref.attempt, bf_log_quote(run->assignment->step));
@@ -693,7 +703,7 @@ void runner_run(struct runner *r, int64_t now_ms)
         else if (run->state == RUN_SWEEPING && run->sweep_at_ms <= now_ms)
             try_end(run, now_ms);
         else if (run->state == RUN_STARTING && run->sweep_at_ms <= now_ms)
-            tell_long_start(run);
+            look_at_start(run, now_ms);
         if (run->state == RUN_GONE)
             remove_run(r, i);
     }

@@ -76,6 +76,11 @@ bool spawner_add(struct spawner *s, struct spawn_job *job)
     return bf_work_queue_put(s->queue, job, 0, &err) == BF_OK;
 }
 
+void spawner_grow(struct spawner *s, unsigned most)
+{
+    bf_work_queue_grow(s->queue, most);
+}
+
 bool spawner_withdraw(struct spawn_job *job)
 {
     return !atomic_exchange(&job->taken, true);

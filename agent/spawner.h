@@ -32,6 +32,8 @@ void spawner_free(struct spawner *s);
 int spawner_fd(const struct spawner *s);     /* readable when a job is done; borrowed */
 /* false: there is no thread for it. */
 bool spawner_add(struct spawner *s, struct spawn_job *job);
+/* One thread more, where there are fewer than most. */
+void spawner_grow(struct spawner *s, unsigned most);
 /* true: no thread had begun it, and none will; until spawner_done gives it back it must stay all the same. */
 bool spawner_withdraw(struct spawn_job *job);
 /* One that is done or was withdrawn; NULL: none, and the descriptor is quiet again. */

@@ -163,6 +163,15 @@ enum bf_rc bf_work_queue_put(struct bf_work_queue *q, void *work, size_t bytes, 
     return rc;
 }
 
+void bf_work_queue_grow(struct bf_work_queue *q, unsigned most)
+{
+    struct bf_error ignored = {0};
+    if (q->options.n_threads >= most)
+        return;
+    q->threads = bf_xrealloc(q->threads, ++q->options.n_threads * sizeof *q->threads);
+    (void)start_threads(q, &ignored);
+}
+
 void *bf_work_queue_take(struct bf_work_queue *q)
 {
     uint64_t n;

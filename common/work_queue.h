@@ -28,6 +28,8 @@ void bf_work_queue_close(struct bf_work_queue *q);           /* NULL is fine */
 int bf_work_queue_fd(const struct bf_work_queue *q);
 /* Takes work of so many bytes over on BF_OK.  BF_LIMIT: too much waits.  BF_INTERNAL: there is no thread for it. */
 enum bf_rc bf_work_queue_put(struct bf_work_queue *q, void *work, size_t bytes, struct bf_error *err) BF_MUST_CHECK;
+/* One thread more, where there are fewer than most: for work that hangs in those that there are. */
+void bf_work_queue_grow(struct bf_work_queue *q, unsigned most);
 /* Work that is done, the caller's from now on; NULL: none, and the descriptor is quiet again. */
 void *bf_work_queue_take(struct bf_work_queue *q);
 /* How many of those that wait are alike: fewer may be a moment later, more only after a put. */

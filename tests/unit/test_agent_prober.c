@@ -120,7 +120,7 @@ static void hang(enum cgroup_mode mode, const char *dir)
     struct bf_error err = {0};
     struct cgroup_tree *cgroups;
     atomic_store(&page.deadline_ms, INT64_MAX);
-    cr_assert_eq(cgroup_open(mode, "prober", "/tmp/bf-prober-hangs", &cgroups, &err), BF_OK);
+    cr_assert_eq(cgroup_open(mode, "prober", dir, &cgroups, &err), BF_OK);
     struct prober_setup setup = {.config = &config, .cgroups = cgroups, .page = &page, .own_env = own_env, .work_dir = dir,
                                  .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .n_spawners = 1, .read = on_read, .arg = &heard};
     struct probe_order orders[2] = {

@@ -171,6 +171,28 @@ Test(agent_runner_starts, a_start_that_hangs_in_its_PATH_can_be_killed)
         kill_what_hangs(bench_modes[m], "true", &path);
 }
 
+/* Nobody ends those that hang; others go on all the same. */
+Test(agent_runner_starts, what_waits_behind_starts_that_hang_starts_a_little_later)
+{
+    struct bench *b = bench_with_away(CGROUP_AUTO);
+    const char *hangs[3], *waits[3];
+    struct assignment first = bench_script(b, hangs, ""), second = bench_script(b, waits, "true");
+    hangs[0] = "away/program";
+    first.ref = (struct attempt_ref){40, 4000};
+    bench_spawners = 1;
+    bench_of_cpus(b, 0);
+    runner_start(b->runner, &first);
+    await_hanging();
+    runner_start(b->runner, &second);
+    bench_finish(b);
+    cr_expect_eq(b->verdict.outcome.source, OUTCOME_OK, "%s", b->verdict.text);
+    b->started = b->ended = false;
+    b->ref = first.ref;
+    runner_kill(b->runner, first.ref);
+    bench_finish(b);
+    free_with_away(b);
+}
+
 /* Of attempts that wait for a thread, behind starts that nobody ends. */
 Test(agent_runner_starts, what_waits_behind_starts_that_hang_ends_when_it_is_told_to)
 {

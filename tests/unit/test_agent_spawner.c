@@ -151,6 +151,32 @@ Test(agent_spawner, a_start_that_hangs_holds_no_other_up)
     spawner_free(s);
 }
 
+Test(agent_spawner, a_thread_more_begins_what_waits_behind_a_start_that_hangs)
+{
+    static const char *const argv[] = {"true", NULL};
+    struct spawner *s = spawner_new(1);
+    int fd = null_fd();
+    struct spawn_job first = job_of("/bin/true", argv, fd), second = first, third = first;
+    struct held held, also_held;
+    cr_assert_not_null(s);
+    hold(&held, &first);
+    hold(&also_held, &second);
+    cr_assert(spawner_add(s, &first));
+    cr_assert(spawner_add(s, &second));
+    cr_assert(spawner_add(s, &third));
+    await_child();
+    spawner_grow(s, 3);
+    spawner_grow(s, 3);
+    cr_assert_eq(await(s), &third);
+    let_go(&held);
+    cr_assert_eq(await(s), &first);
+    let_go(&also_held);
+    cr_assert_eq(await(s), &second);
+    for (struct spawn_job *const all[] = {&first, &second, &third}, *const *j = all; j < all + 3; j++)
+        cr_expect_eq(end_of((*j)->process.pid), 0);
+    spawner_free(s);
+}
+
 /* Given up when it is under way, and while it waits for the thread. */
 Test(agent_spawner, what_is_given_up_before_it_executes_never_does)
 {
