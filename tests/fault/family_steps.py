@@ -38,6 +38,7 @@ def uninterruptible(lab):
     with Freezer("bf-fault") as freezer, lab.cluster("frozen", lease=SHORT_LEASE) as cluster:
         backfill, shared = lab.stubborn(cluster, ", on_lost: wait_for_fence")
         first = first_attempt(shared)
+        wait_until("its start to be told", lambda: cluster.json("steps", backfill)[0]["state"] == "running", 30)
         guardian = cluster.pid("agent-1")
         pids = [int(path.rsplit("@", 1)[1].split(".")[0]) for path in glob.glob(f"{shared}/*.beat")]
         try:
