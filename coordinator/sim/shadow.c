@@ -267,6 +267,7 @@ static void on_agent_joined(struct shadow *s, const struct record *r)
     a->cpu_milli = rare->hello.cpu_milli;
     a->memory_bytes = rare->hello.memory_bytes;
     a->state = AGENT_CONNECTED;
+    a->probes = a->probes && a->incarnation == rare->incarnation;
     a->incarnation = rare->incarnation;
     memcpy(a->key, rare->key, sizeof a->key);
     snprintf(a->zone, sizeof a->zone, "%s", rare->hello.n_labels ? rare->hello.labels[0].value : "");
@@ -428,7 +429,7 @@ void shadow_committed(struct shadow *s, const struct turn_commit *c)
 
 /* ---- what is released, and what lives ---- */
 
-void shadow_released(struct shadow *s, const struct agent_msg *msg)
+void shadow_released(struct shadow *s, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg)
 {
     for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->n_assignments; i++) {
         struct shadow_attempt *a = shadow_attempt_find(s, msg->assignments[i].ref.attempt);
@@ -442,7 +443,7 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg)
             a->loose |= s->loose;                /* an old copy may dispatch what has ended */
     }
     if (msg->kind == AGENT_PROBE)
-        shadow_check_probing(s, msg);
+        shadow_check_probing(s, key, msg);
     for (size_t i = 0; msg->kind == AGENT_REPORT_ACK && i < msg->n_refs; i++) {
         struct shadow_attempt *a = shadow_attempt_find(s, msg->refs[i].attempt);
         if (a && a->open && a->ref.token == msg->refs[i].token)

@@ -13,7 +13,7 @@ void shadow_free(struct shadow *s);
 /* One committed turn, as it was stored, with the details that went beside it. */
 void shadow_committed(struct shadow *s, const struct turn_commit *c);
 /* A message that the coordinator lets go (I3). */
-void shadow_released(struct shadow *s, const struct agent_msg *msg);
+void shadow_released(struct shadow *s, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg);
 /* I1, I11: a process starts; gives a number for the instance. */
 uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, const struct sim_agent *on);
 /* The warehouse: what an attempt writes, as a number that is the same for the same tables and partition; a claim that is complete; and

@@ -49,7 +49,7 @@ bool shadow_probe_is_wanted(const struct shadow *s);
 bool shadow_probe_begins_anew(const struct shadow *s, const struct turn *t);      /* all backfills that want it began in this turn */
 bool shadow_probe_governs(const struct shadow *s);
 void shadow_check_probes(struct shadow *s, const struct turn *t);
-void shadow_check_probing(struct shadow *s, const struct agent_msg *msg);
+void shadow_check_probing(struct shadow *s, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg);
 /* The queue: a change of state, before it is taken. */
 void shadow_check_queue(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
 /* What is reused: a record of it; and when it begins, that it is all that there is. */

@@ -73,6 +73,7 @@ struct shadow_agent {
     uint64_t incarnation;
     uint64_t cpu_milli, memory_bytes;                        /* that it told */
     char zone[8];                                            /* "": it has no such label */
+    bool probes;                                             /* it is asked to */
     uint32_t idle_turns;                                     /* it had room, and something waited for it */
 };
 struct shadow_alive { uint64_t instance, attempt; bool loose; };
@@ -119,7 +120,6 @@ struct shadow {
     struct shadow_breakers breakers;
     bool probe_wanted, probe_was_wanted;                     /* after this turn, and after the one before */
     bool probed; int64_t probed_ms;                          /* something runs with a probe; since when its load is not known */
-    uint64_t probing[SIM_AGENTS_MAX];                        /* by node: the life that was asked to probe; 0: none */
 };
 
 /* Attempts: one by its number (NULL: none), a grant, an end; is anything open of a backfill?  And one of s->open. */

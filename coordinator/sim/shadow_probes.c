@@ -25,14 +25,11 @@ bool shadow_probe_is_wanted(const struct shadow *s)
     return shadow_probe_governs(s);
 }
 
-/* It is not here, or drains: what it runs is no longer what it was asked for. */
+/* It is not here, or drains: what it runs is no longer what it was asked for.  0: all. */
 static void forget(struct shadow *s, uint32_t agent)
 {
-    for (size_t i = 0; i < s->agents.n; i++) {
-        uint64_t node = s->agents.at[i].incarnation >> 32;
-        if (s->agents.at[i].id == agent && node >= 1 && node <= SIM_AGENTS_MAX)
-            s->probing[node - 1] = 0;
-    }
+    for (size_t i = 0; i < s->agents.n; i++)
+        s->agents.at[i].probes &= agent != 0 && s->agents.at[i].id != agent;
 }
 
 static bool begins_in(const struct turn *t, uint32_t backfill)
@@ -68,7 +65,7 @@ void shadow_check_probes(struct shadow *s, const struct turn *t)
         bool began = r->kind == RECORD_AUDIT && record_rare(r)->audit == AUDIT_SERVICE && strcmp(record_rare(r)->what, "start") == 0;
         fresh = fresh || began || r->kind == RECORD_PROBED || r->kind == RECORD_LOW;
         if (began)
-            memset(s->probing, 0, sizeof s->probing);
+            forget(s, 0);
         else if (r->kind == RECORD_AGENT_STATE)
             forget(s, r->agent);
     }
@@ -80,21 +77,18 @@ void shadow_check_probes(struct shadow *s, const struct turn *t)
                       (long long)(t->now_ms - s->probed_ms));
 }
 
-static bool is_here(const struct shadow *s, uint64_t incarnation)
+void shadow_check_probing(struct shadow *s, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg)
 {
-    for (size_t i = 0; i < s->agents.n; i++)
-        if (s->agents.at[i].incarnation == incarnation)
-            return s->agents.at[i].state == AGENT_CONNECTED;
-    return false;
-}
-
-void shadow_check_probing(struct shadow *s, const struct agent_msg *msg)
-{
-    uint32_t node = (uint32_t)(msg->incarnation >> 32);
-    if (node < 1 || node > SIM_AGENTS_MAX)
-        return;
-    s->probing[node - 1] = msg->n_probes > 0 ? msg->incarnation : 0;
-    for (uint32_t i = 0; i < SIM_AGENTS_MAX && msg->n_probes > 0; i++)
-        if (i != node - 1 && s->probing[i] && is_here(s, s->probing[i]))
-            world_violate(s->w, "probe: agents %u and %u are both asked to probe one warehouse", i + 1, node);
+    struct shadow_agent *asked = NULL, *other = NULL;
+    for (size_t i = 0; i < s->agents.n; i++) {
+        struct shadow_agent *a = &s->agents.at[i];
+        if (memcmp(a->key, key, sizeof a->key) == 0 && a->incarnation == msg->incarnation)
+            asked = a;
+        else if (a->probes && a->state == AGENT_CONNECTED)
+            other = a;
+    }
+    if (asked)
+        asked->probes = msg->n_probes > 0;
+    if (asked && other && msg->n_probes > 0)
+        world_violate(s->w, "probe: agents %u and %u are both asked to probe one warehouse", other->id, asked->id);
 }

@@ -19,7 +19,7 @@ static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const st
     struct world *w = arg;
     if (w->commit_failed)
         world_violate(w, "I3: a message leaves the coordinator after a commit that failed");
-    shadow_released(w->shadow, msg);
+    shadow_released(w->shadow, key, msg);
     bool known = key[0] >= 1 && key[0] <= w->n_agents;
     if (!w->coordinator_dead && (!known || sim_restore_connected(w, &w->agents[key[0] - 1]))) {
         world_trace_msg(w, "coordinator", key[0] >= 1 && key[0] <= w->n_agents ? w->agents[key[0] - 1].name : "nobody", msg);
