@@ -108,9 +108,9 @@ static void put_family_condition(const struct fence *f, struct bf_buf *b)
     bf_buf_put_str(b, " and (");
     put_instance(f, b);
     if (*f->writes) {
-        long long epoch_begins = (long long)f->request->token >> TOKEN_EPOCH_SHIFT << TOKEN_EPOCH_SHIFT;
-        bf_buf_printf(b, " or (backfill <> %lld or token < %lld or token >= %lld) and writes = ", (long long)f->request->backfill,
-                      epoch_begins, epoch_begins + (1LL << TOKEN_EPOCH_SHIFT));
+        long long below = (1LL << TOKEN_EPOCH_SHIFT) - 1, last = f->request->token | below;
+        bf_buf_printf(b, " or (backfill <> %lld or token < %lld or token > %lld) and writes = ", (long long)f->request->backfill,
+                      last - below, last);
         put_string(f, b, f->writes);
     }
     bf_buf_put_str(b, ")");

@@ -204,18 +204,17 @@ class Reruns:
 
     def test_another_backfill_with_the_number_of_one_that_a_restore_lost(self):
         """The epoch above the attempt's number in a token tells them apart.  Within one epoch steps of a backfill may write the same."""
-        epoch = 1 << 40
-        for token, stale in ((2 * epoch + 6, True), (epoch + 6, False)):
+        for epoch, token, stale in ((1, (2 << 40) + 6, True), (1, (1 << 40) + 6, False), ((1 << 23) - 1, (1 << 63) - 2, False)):
             with self.subTest(token):
                 self.server.empty()
                 self.prepare(self.SUMS)
-                paused = self.start(self.request(self.ADD, epoch + 5, outputs=self.OUTPUT), "after_claim:stop")
+                paused = self.start(self.request(self.ADD, (epoch << 40) + 5, outputs=self.OUTPUT), "after_claim:stop")
                 self.wait_stopped(paused[0])
                 self.assert_done(self.run_sql("select 1", token=token, step="load_again", outputs=self.OUTPUT))
                 os.kill(paused[0].pid, signal.SIGCONT)
                 woken = self.finish(paused)
                 if stale:
-                    self.assertIn(f"token {epoch + 5} is stale: token {token}", woken.result("fenced") or "", woken.stderr)
+                    self.assertIn(f"token {(epoch << 40) + 5} is stale: token {token}", woken.result("fenced") or "", woken.stderr)
                 else:
                     self.assert_done(woken, 2)
 
