@@ -277,7 +277,6 @@ static void begun(struct canary *c, int64_t now_ms)
 static void start(struct canary *c, int64_t now_ms)
 {
     struct prober *p = c->prober;
-    struct bf_error err = {0};
     struct step_env env;
     const struct assignment a = assignment_of(c, &env);
     if (p->null_fd < 0)
@@ -288,21 +287,11 @@ static void start(struct canary *c, int64_t now_ms)
     c->deadline_ms = now_ms + limit_ms(c);
     c->state = CANARY_STARTING;
     c->start = start_new(&(struct start_of){.setup = &p->starts, .assignment = &a, .result_path = "/dev/null", .null_fd = p->null_fd});
-    struct spawn_job *job = &c->start->job;
-    job->owner = c;
+    c->start->job.owner = c;
     /* One that forks without end is held here too. */
     const struct cgroup_limits limits = {.pids = cgroup_enforces(p->setup.cgroups) & HOST_PIDS ? (uint64_t)p->setup.config->step_pids : 0};
-    if (job->errnum == 0 && cgroup_take(p->setup.cgroups, &limits, &c->leaf, &err) != BF_OK) {
-        job->errnum = EIO;
-        snprintf(c->start->why, sizeof c->start->why, "%s", err.text);
-    }
-    start_join(c->start, c->leaf);
-    if (job->errnum == 0 && p->spawner && spawner_add(p->spawner, job))
-        return;
-    atomic_store(&job->taken, true);
-    if (job->errnum == 0)
-        spawn_job_run(job);
-    begun(c, now_ms);
+    if (!start_begin(c->start, p->setup.cgroups, &limits, p->spawner, &c->leaf))
+        begun(c, now_ms);
 }
 
 /* ---- killing and ending ---- */

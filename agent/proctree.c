@@ -1,6 +1,7 @@
 /* One walk reads all of /proc into a table first and kills after, so that a parent's death does not hide its children in mid-walk. */
 #include "agent/proctree.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -129,6 +130,8 @@ size_t proctree_kill_attempts(const struct proctree_attempt *attempts, size_t n_
 {
     struct processes all = {0};
     pid_t self = getpid();
+    for (size_t i = 0; i < n_attempts; i++)
+        assert(attempts[i].leader != 0);         /* in a container that is the session of all that came from outside */
     walk(&all);
     for (size_t i = 0; i < all.n; i++) {
         struct process *p = &all.at[i];

@@ -307,7 +307,6 @@ static void tell_next_turn(struct run *run)
 static void begin(struct run *run)
 {
     struct runner *r = run->runner;
-    struct bf_error err = {0};
     if (r->null_fd < 0)
         r->null_fd = child_null();
     const struct start_of of = start_of(run);
@@ -315,19 +314,9 @@ static void begin(struct run *run)
     run->sweep_wait_ms = START_WAIT_MS;
     run->sweep_at_ms = bf_boottime_ms() + run->sweep_wait_ms;
     run->start = start_new(&of);
-    struct spawn_job *job = &run->start->job;
-    job->owner = run;
-    if (job->errnum == 0 && cgroup_take(r->setup.cgroups, &run->limits, &run->leaf, &err) != BF_OK) {
-        job->errnum = EIO;
-        snprintf(run->start->why, sizeof run->start->why, "%s", err.text);
-    }
-    start_join(run->start, run->leaf);
-    if (job->errnum == 0 && r->spawner && spawner_add(r->spawner, job))
-        return;
-    atomic_store(&job->taken, true);
-    if (job->errnum == 0)
-        spawn_job_run(job);
-    tell_next_turn(run);
+    run->start->job.owner = run;
+    if (!start_begin(run->start, r->setup.cgroups, &run->limits, r->spawner, &run->leaf))
+        tell_next_turn(run);
 }
 
 void runner_start(struct runner *r, const struct assignment *a)

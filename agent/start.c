@@ -119,9 +119,23 @@ struct start *start_new(const struct start_of *of)
     return s;
 }
 
-void start_join(struct start *s, const struct cgroup_leaf *leaf)
+bool start_begin(struct start *s, struct cgroup_tree *cgroups, const struct cgroup_limits *limits, struct spawner *spawner,
+                 struct cgroup_leaf **ret_leaf)
 {
-    s->job.req.n_procs_fds = leaf ? cgroup_leaf_procs(leaf, s->procs) : 0;
+    struct spawn_job *job = &s->job;
+    struct bf_error err = {0};
+    if (job->errnum == 0 && cgroup_take(cgroups, limits, ret_leaf, &err) != BF_OK) {
+        job->errnum = EIO;
+        snprintf(s->why, sizeof s->why, "%s", err.text);
+    }
+    if (job->errnum == 0)
+        job->req.n_procs_fds = *ret_leaf ? cgroup_leaf_procs(*ret_leaf, s->procs) : 0;
+    if (job->errnum == 0 && spawner && spawner_add(spawner, job))
+        return true;
+    atomic_store(&job->taken, true);
+    if (job->errnum == 0)
+        spawn_job_run(job);
+    return false;
 }
 
 static void drop(struct spawn_job *job)

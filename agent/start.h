@@ -28,10 +28,12 @@ struct start_of {
     int null_fd;                             /* to read from, for programs; borrowed */
 };
 
-/* Never NULL.  With job.errnum 0 it may be begun. */
+/* Never NULL. */
 struct start *start_new(const struct start_of *of);
-/* Its process is to join the leaf; NULL: none. */
-void start_join(struct start *s, const struct cgroup_leaf *leaf);
+/* In a control group with these limits: *ret_leaf, NULL on a host without.  true: the spawner has it.  false: it is done, here and now, or
+ * cannot be done. */
+bool start_begin(struct start *s, struct cgroup_tree *cgroups, const struct cgroup_limits *limits, struct spawner *spawner,
+                 struct cgroup_leaf **ret_leaf);
 /* What the errno of its job means for this attempt. */
 void start_explain(const struct start *s, const struct start_of *of, char *ret_text, size_t size);
 /* By now it executes, or never.  true: no thread had begun it, and none will; its job has failed with ECANCELED. */
