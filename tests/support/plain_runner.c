@@ -39,6 +39,17 @@ void criterion_abort_test(void)
     exit(1);
 }
 
+void criterion_skip_test(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "[SKIP] ");
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\n");
+    exit(failed ? 1 : 0);
+}
+
 void criterion_continue_test(void)
 {
     failed = true;

@@ -148,6 +148,36 @@ static void hang(enum cgroup_mode mode, const char *dir)
     cgroup_close(cgroups);
 }
 
+/* With a thread more than what hangs: a limit that is shorter than the one of what hangs is kept. */
+static void hang_beside(const char *dir)
+{
+    static const char *const own_env[] = {"PATH=/usr/bin:/bin", NULL};
+    const char *hangs[] = {"away/program"}, *works[] = {"true"};
+    struct agent_config config = {.name = "unit"};
+    struct fence_page page = {0};
+    struct heard heard = {0};
+    struct bf_error err = {0};
+    struct cgroup_tree *cgroups;
+    atomic_store(&page.deadline_ms, INT64_MAX);
+    cr_assert_eq(cgroup_open(CGROUP_OFF, "prober", "/tmp/bf-prober-hangs", &cgroups, &err), BF_OK);
+    struct prober_setup setup = {.config = &config, .cgroups = cgroups, .page = &page, .own_env = own_env, .work_dir = dir,
+                                 .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .n_spawners = 2, .read = on_read, .arg = &heard};
+    const struct probe_order orders[2] = {
+        {.id = 1, .connection = "a", .kind = PROBE_RUN, .every_ms = 3600000, .limit_ms = 3600000, .argv = hangs, .n_argv = 1, .spec = ""},
+        {.id = 2, .connection = "b", .kind = PROBE_RUN, .every_ms = 3600000, .limit_ms = LIMIT_MS, .argv = works, .n_argv = 1, .spec = ""}};
+    struct prober *p = prober_new(&setup);
+    prober_set(p, orders, 1);
+    prober_run(p, bf_boottime_ms());
+    cr_assert(dead_await(LIMIT_MS));
+    prober_set(p, orders, 2);
+    while (heard.n == 0)
+        turn(p, setup.epoll_fd);
+    cr_expect(heard.readable, "%s", heard.why);
+    prober_free(p);
+    close(setup.epoll_fd);
+    cgroup_close(cgroups);
+}
+
 Test(agent_prober, a_start_that_hangs_is_no_answer)
 {
     char dir[] = "/tmp/bf-prober-XXXXXX", away[64];
@@ -158,6 +188,7 @@ Test(agent_prober, a_start_that_hangs_is_no_answer)
     if (there) {
         hang(CGROUP_OFF, dir);
         hang(CGROUP_AUTO, dir);
+        hang_beside(dir);
         dead_unmount(away);
     }
     (void)rmdir(away);
