@@ -2,12 +2,11 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -101,45 +100,6 @@ static void free_with_away(struct bench *b)
     bench_free(b);
 }
 
-/* Of whichever of our threads; 0: none. */
-static int a_child(void)
-{
-    glob_t found;
-    int pid = 0;
-    if (glob("/proc/self/task/*/children", 0, NULL, &found) != 0)
-        return 0;
-    for (size_t i = 0; i < found.gl_pathc && pid == 0; i++) {
-        FILE *f = fopen(found.gl_pathv[i], "r");
-        if (f && fscanf(f, "%d", &pid) != 1)
-            pid = 0;
-        if (f)
-            fclose(f);
-    }
-    globfree(&found);
-    return pid;
-}
-
-/* A child of ours waits for the file system. */
-static bool one_hangs(void)
-{
-    char path[64], state = ' ';
-    snprintf(path, sizeof path, "/proc/%d/stat", a_child());
-    FILE *f = fopen(path, "r");
-    bool there = f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1;
-    if (f)
-        fclose(f);
-    return there && state == 'D';
-}
-
-static void await_hanging(void)
-{
-    int64_t until_ms = bf_boottime_ms() + BENCH_LIMIT_MS;
-    while (!one_hangs()) {
-        cr_assert_lt(bf_boottime_ms(), until_ms);
-        sched_yield();
-    }
-}
-
 static void kill_what_hangs(enum cgroup_mode mode, const char *program, struct step_env *path)
 {
     struct bench *b = bench_with_away(mode);
@@ -149,7 +109,7 @@ static void kill_what_hangs(enum cgroup_mode mode, const char *program, struct s
     a.env = path;
     a.n_env = path != NULL;
     runner_start(b->runner, &a);
-    await_hanging();
+    cr_assert(dead_await(BENCH_LIMIT_MS));
     runner_kill(b->runner, b->ref);
     while (!b->ended && !b->failed)
         bench_turn(b);
@@ -182,7 +142,7 @@ Test(agent_runner_starts, what_waits_behind_starts_that_hang_starts_a_little_lat
     bench_spawners = 1;
     bench_of_cpus(b, 0);
     runner_start(b->runner, &first);
-    await_hanging();
+    cr_assert(dead_await(BENCH_LIMIT_MS));
     runner_start(b->runner, &second);
     bench_finish(b);
     cr_expect_eq(b->verdict.outcome.source, OUTCOME_OK, "%s", b->verdict.text);
@@ -191,6 +151,44 @@ Test(agent_runner_starts, what_waits_behind_starts_that_hang_starts_a_little_lat
     runner_kill(b->runner, first.ref);
     bench_finish(b);
     free_with_away(b);
+}
+
+static size_t count_in(int fd, const char *word)
+{
+    char text[4096];
+    ssize_t len = pread(fd, text, sizeof text - 1, 0);
+    size_t n = 0;
+    text[len > 0 ? len : 0] = '\0';
+    for (const char *p = text; (p = strstr(p, word)); p++)
+        n++;
+    return n;
+}
+
+Test(agent_runner_starts, a_start_that_hangs_is_told_once)
+{
+    bench_spawners = 1;
+    struct bench *b = bench_with_away(CGROUP_AUTO);
+    const char *argv[3];
+    struct assignment a = bench_script(b, argv, "");
+    int log = memfd_create("log", MFD_CLOEXEC), saved = dup(STDERR_FILENO);
+    int64_t now_ms = bf_boottime_ms();
+    argv[0] = "away/program";
+    runner_start(b->runner, &a);
+    cr_assert(dead_await(BENCH_LIMIT_MS));
+    dup2(log, STDERR_FILENO);
+    runner_run(b->runner, now_ms + 2000);
+    runner_run(b->runner, now_ms + 10000);
+    size_t early = count_in(log, "start_hangs");
+    runner_run(b->runner, now_ms + 60000);
+    runner_run(b->runner, now_ms + 120000);
+    dup2(saved, STDERR_FILENO);
+    cr_expect_eq(early, 0u);
+    cr_expect_eq(count_in(log, "level=warn component=backfill event=start_hangs attempt=41 step=load "), 1u);
+    runner_kill(b->runner, b->ref);
+    bench_finish(b);
+    free_with_away(b);
+    close(log);
+    close(saved);
 }
 
 /* Of attempts that wait for a thread, behind starts that nobody ends. */
@@ -204,7 +202,7 @@ Test(agent_runner_starts, what_waits_behind_starts_that_hang_ends_when_it_is_tol
     bench_spawners = 1;
     bench_of_cpus(b, 0);
     runner_start(b->runner, &first);
-    await_hanging();
+    cr_assert(dead_await(BENCH_LIMIT_MS));
     runner_start(b->runner, &second);
     runner_term(b->runner, second.ref);
     while (!b->failed)

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bfctl/await.h"
 #include "bfctl/render.h"
+#include "common/clock.h"
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
@@ -451,4 +453,16 @@ Test(bfctl_progress, halted)
               "%s", bf_buf_cstr(&text));
     bf_buf_free(&text);
     json_decref(status);
+}
+
+/* So the end of what is short is known soon, and what is long is not asked about all the time. */
+Test(bfctl_progress, a_pause_is_a_sixteenth_of_the_time_that_passed)
+{
+    static const struct { int64_t passed_ms, least_ms, most_ms; } cases[] = {
+        {0, 10, 10}, {100, 10, 10}, {3200, 200, 300}, {7000, 437, 500}, {8000, 500, 500}, {10000000, 500, 500}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t pause_ms = await_pause_ms(bf_boottime_ms() - cases[i].passed_ms);
+        cr_expect(pause_ms >= cases[i].least_ms && pause_ms <= cases[i].most_ms, "after %lld ms it is %lld", (long long)cases[i].passed_ms,
+                  (long long)pause_ms);
+    }
 }

@@ -258,6 +258,18 @@ static void locale(void)
 
 TestSuite(bfctl_watch, .init = locale);
 
+Test(bfctl_watch, what_was_given_ahead_stands_beside_the_busy_slots)
+{
+    struct watch_view v = {.page = PAGE_STEPS};
+    struct watch_data d = {.watch = running(), .detail_page = PAGE_STEPS};
+    struct bf_buf got = {0};
+    json_object_set_new(json_object_get(d.watch, "agents"), "prefetched", json_integer(17));
+    show(&v, &d, 200, 60, &got);
+    cr_expect(strstr(bf_buf_cstr(&got), " slots busy, 17 given ahead, "), "%s", bf_buf_cstr(&got));
+    bf_buf_free(&got);
+    json_decref(d.watch);
+}
+
 Test(bfctl_watch, screens)
 {
     for (size_t i = 0; i < LEN(screens); i++) {
