@@ -60,6 +60,9 @@ const struct bf_setting *agent_setting(size_t i);
 /* SIGHUP: read path again, and put in force what a plan may name (allow_env, connection_env, allow_secrets, secret_env), for attempts that
  * start from now on.  What else differs is told in the log by name and waits for the next start; a file with a mistake changes nothing. */
 void agent_config_reload(struct agent_config *now, const char *path);
+/* As it is now, for a thread that looks at it later: what SIGHUP changes is its own, the rest is borrowed. */
+struct agent_config *agent_config_keep(const struct agent_config *now);
+void agent_config_let_go(struct agent_config *c);        /* NULL is allowed */
 /* Two lines, "public: Z85" and "secret: Z85"; refused when the group or others can read the file. */
 enum bf_rc agent_keys_read(const char *path, struct agent_keys *ret, struct bf_error *err) BF_MUST_CHECK;
 /* Is this one of the names? */

@@ -50,7 +50,7 @@ struct agent_core {
     int64_t hello_at_ms, hello_wait_ms;      /* next HELLO, and the pause after it */
     int64_t heartbeat_at_ms, heard_ms;
     uint64_t unanswered;                     /* nonces sent since the coordinator last said anything to one */
-    uint64_t heartbeats;                     /* sent, in all */
+    uint64_t heartbeats;                     /* sent when they were due */
     uint64_t dispatched;                     /* the newest token of a dispatch… */
     uint64_t seen;                           /* …or of an order to end one, which may come without it… */
     char seen_cluster[CORE_SEEN_CLUSTER_MAX];     /* …by this cluster */

@@ -3,10 +3,12 @@
  * Only the lists of what plans may name change while the agent lives: they are looked at anew for each attempt.  Name, labels and slots
  * were told to the coordinator with the first word, folders and control groups hold what runs, and limits of logs were given to their
  * buffers: these wait for the next start.  To restart an agent without loss: bfctl agent drain. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent_config.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 static const char *const reloaded[] = {"allow_env", "connection_env", "allow_secrets", "secret_env"};
 
@@ -63,4 +65,43 @@ void agent_config_reload(struct agent_config *now, const char *path)
         bf_info("reloaded", "config=%s need_restart=%zu", bf_log_quote(path), waiting);
     }
     agent_config_done(&fresh);
+}
+
+static char **copy_texts(char *const *texts, size_t n)
+{
+    char **copy = bf_xcalloc(n + 1, sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = bf_xstrdup(texts[i]);
+    return copy;
+}
+
+static void free_texts(char **texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(texts[i]);
+    free(texts);
+}
+
+struct agent_config *agent_config_keep(const struct agent_config *now)
+{
+    struct agent_config *c = bf_xcalloc(1, sizeof *c);
+    *c = *now;
+    c->allow_env.at = copy_texts(now->allow_env.at, now->allow_env.n);
+    c->connection_env.at = copy_texts(now->connection_env.at, now->connection_env.n);
+    c->allow_secrets.at = copy_texts(now->allow_secrets.at, now->allow_secrets.n);
+    c->secret_env.keys = copy_texts(now->secret_env.keys, now->secret_env.n);
+    c->secret_env.values = copy_texts(now->secret_env.values, now->secret_env.n);
+    return c;
+}
+
+void agent_config_let_go(struct agent_config *c)
+{
+    if (!c)
+        return;
+    free_texts(c->allow_env.at, c->allow_env.n);
+    free_texts(c->connection_env.at, c->connection_env.n);
+    free_texts(c->allow_secrets.at, c->allow_secrets.n);
+    free_texts(c->secret_env.keys, c->secret_env.n);
+    free_texts(c->secret_env.values, c->secret_env.n);
+    free(c);
 }

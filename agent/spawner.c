@@ -19,7 +19,9 @@ void spawn_job_run(struct spawn_job *job)
 {
     job->began_us = bf_boottime_us();
     job->what = SPAWN_EXECUTING;
-    job->errnum = spawn_process(&job->req, &job->process, &job->what);
+    job->errnum = job->prepare ? job->prepare(job) : 0;
+    if (job->errnum == 0)
+        job->errnum = spawn_process(&job->req, &job->process, &job->what);
     job->executed_us = bf_realtime_us();
 }
 

@@ -10,6 +10,7 @@
 
 struct spawn_job {
     struct spawn_request req;                /* what it points to stays until the job is done */
+    int (*prepare)(struct spawn_job *job);   /* what may take long and comes before, in the same thread; an errno.  NULL: nothing does */
     void *owner;
     struct spawned process;                  /* once it is done, with errnum 0 */
     int64_t began_us;                        /* CLOCK_BOOTTIME; 0: never */

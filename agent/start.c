@@ -61,19 +61,30 @@ void start_explain(const struct start *s, const struct start_of *of, char *ret_t
         program_sentence(errnum, s->name, s->job.what, ret_text, size);
 }
 
+/* In the thread that starts it: secrets are files, and their file server may be away. */
+static int open_input(struct spawn_job *job)
+{
+    struct start *s = (struct start *)job;   /* its first member */
+    const struct start_input *in = &s->input;
+    struct bf_error err = {0};
+    enum bf_rc rc = helper_open_input(in->config, &in->assignment, in->own, in->close_ms, &s->pipes.in, &err);
+    snprintf(s->why, sizeof s->why, "%s", rc == BF_OK ? "" : err.text);
+    job->req.in_fd = s->pipes.in;
+    return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
+}
+
 /* What differs between a program and a helper: the argv, and what standard input is. */
 static int prepare_input(struct start *s, const struct start_of *of)
 {
     const struct assignment *a = of->assignment;
-    struct bf_error err = {0};
     if (!step_has_spec(a->kind)) {
         s->name = a->n_argv > 0 ? a->argv[0] : "";
         return of->null_fd < 0 ? EMFILE : 0;
     }
     s->name = helper_program(of->setup->config, a->kind);
-    enum bf_rc rc = helper_open_input(of->setup->config, a, of->setup->own_env, of->close_ms, &s->pipes.in, &err);
-    snprintf(s->why, sizeof s->why, "%s", rc == BF_OK ? "" : err.text);
-    return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
+    s->input = (struct start_input){agent_config_keep(of->setup->config), *a, of->setup->own_env, of->close_ms};
+    s->job.prepare = open_input;
+    return 0;
 }
 
 static void prepare_words(struct start *s, const struct start_of *of)
@@ -96,7 +107,7 @@ static void prepare_request(struct start *s, const struct start_of *of)
     const struct runner_setup *setup = of->setup;
     bool helper = step_has_spec(of->assignment->kind);
     s->job.req = (struct spawn_request){
-        .dir = setup->work_dir, .in_fd = helper ? s->pipes.in : of->null_fd, .out_fd = s->pipes.write[0],
+        .dir = setup->work_dir, .in_fd = helper ? -1 : of->null_fd, .out_fd = s->pipes.write[0],
         .err_fd = s->pipes.write[1], .procs_fds = s->procs, .switch_user = setup->config->switch_user, .uid = setup->config->step_uid,
         .gid = setup->config->step_gid, .deadline_ms = &setup->page->deadline_ms, .given_up = &s->given_up, .pid = &s->pid,
         .nofile_soft = setup->nofile_soft, .no_core = helper};
@@ -170,6 +181,7 @@ void start_free(struct start *s)
         return;
     child_pipes_close(&s->pipes);            /* at once: the spawner may have it for long, and looks at none of this */
     bf_arena_free(&s->arena);
+    agent_config_let_go(BF_TAKE(s->input.config));
     if (--s->n_owners == 0)
         free(s);
 }

@@ -12,6 +12,7 @@ struct start {
     struct child_pipes pipes;
     struct bf_arena arena;
     int procs[CGROUP_FDS_MAX];
+    struct start_input { struct agent_config *config; struct assignment assignment; const char *const *own; int64_t close_ms; } input;
     const char *name;                        /* of its program */
     char why[OUTCOME_TEXT_MAX];              /* a sentence, when there is one already */
     atomic_bool given_up;                    /* it is to end: by now it executes, or never */

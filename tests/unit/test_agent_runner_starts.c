@@ -153,6 +153,42 @@ Test(agent_runner_starts, what_waits_behind_starts_that_hang_starts_a_little_lat
     free_with_away(b);
 }
 
+static struct step_ref dsn = {"odbc", "${secret:dsn}"};
+
+/* The thread that starts the step waits for it, and nobody else. */
+Test(agent_runner_starts, a_secret_that_hangs_holds_up_no_other_start, .timeout = 60)
+{
+    char away[96], *secrets[] = {"dsn"};
+    struct bench *b = bench_with_away(CGROUP_AUTO);
+    const char *argv[3];
+    struct assignment first = bench_script(b, argv, ""), second = bench_script(b, argv, "true");
+    snprintf(away, sizeof away, "%s/away", b->dir);
+    b->config.secrets_dir = away;
+    b->config.allow_secrets = (struct bf_strings){secrets, 1};
+    b->config.sql_helper = "/bin/cat";
+    first.ref = (struct attempt_ref){40, 4000};
+    first.kind = STEP_SQL;
+    first.spec = "{}";
+    first.refs = &dsn;
+    first.n_refs = 1;
+    bench_spawners = 1;
+    bench_of_cpus(b, 0);
+    runner_start(b->runner, &first);
+    runner_start(b->runner, &second);
+    bench_finish(b);
+    cr_expect_eq(b->verdict.outcome.source, OUTCOME_OK, "%s", b->verdict.text);
+    cr_expect_eq(runner_n_runs(b->runner), 1);
+    b->started = b->ended = false;
+    b->ref = first.ref;
+    dead_unmount(away);
+    while (!b->failed)
+        bench_turn(b);
+    cr_expect(strstr(b->verdict.text, "secret dsn"), "%s", b->verdict.text);
+    b->config.secrets_dir = b->config.sql_helper = NULL;
+    b->config.allow_secrets = (struct bf_strings){0};
+    bench_free(b);
+}
+
 static size_t count_in(int fd, const char *word)
 {
     char text[4096];
