@@ -291,12 +291,7 @@ _Noreturn static void end_alone(struct loop *l)
     int64_t begin_ms = bf_boottime_ms();
     bf_error_log("guardian_died", "incarnation=%" PRIu64 " attempts=%zu text=\"all steps are killed, and the agent exits\"",
                  l->page->incarnation, runner_n_runs(l->runner));
-    bool stopped, dead;
-    do {
-        stopped = prober_stop(l->prober);    /* else it may have started one since the last look */
-        dead = runner_end_all(l->runner, l->fence_ms);
-    } while (dead && !stopped);
-    if (dead)
+    if (runner_end_all(l->runner, l->prober, l->fence_ms))
         bf_warn("fenced", "incarnation=%" PRIu64 " ms=%" PRId64, l->page->incarnation, bf_boottime_ms() - begin_ms);
     else
         bf_error_log("steps_do_not_die", "ms=%" PRId64, bf_boottime_ms() - begin_ms);

@@ -274,6 +274,16 @@ static void begun(struct canary *c, int64_t now_ms)
         kill_canary(c);
 }
 
+/* No signal reaches a start that waits for a secret's file server: it was given up, and holds its thread.  There is one more for each. */
+static void make_up_for_held(struct prober *p)
+{
+    unsigned held = 0;
+    for (size_t i = 0; i < p->canaries.n && held < AGENT_PROBES_MAX; i++)
+        held += p->canaries.at[i]->state == CANARY_STARTING && p->canaries.at[i]->killed;
+    if (p->spawner && held > 0)
+        spawner_grow(p->spawner, p->setup.n_spawners + held);
+}
+
 static void start(struct canary *c, int64_t now_ms)
 {
     struct prober *p = c->prober;
@@ -285,6 +295,7 @@ static void start(struct canary *c, int64_t now_ms)
     c->told = c->killed = false;
     c->next_ms = now_ms + c->order.every_ms;
     c->deadline_ms = now_ms + limit_ms(c);
+    make_up_for_held(p);
     c->state = CANARY_STARTING;
     c->start = start_new(&(struct start_of){.setup = &p->starts, .assignment = &a, .result_path = "/dev/null", .null_fd = p->null_fd});
     c->start->job.owner = c;

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "agent/ending.h"
+#include "agent/prober.h"
 #include "agent/proctree.h"
 #include "agent/start.h"
 #include "agent/usage.h"
@@ -400,9 +401,10 @@ static size_t weak_attempts(const struct runner *r, struct proctree_attempt *ret
 }
 
 /* true: nothing was left.  Orphans went to whoever is the agent's parent now. */
-static bool end_pass(const struct runner *r, struct proctree_attempt *weak)
+static bool end_pass(const struct runner *r, const struct prober *also, struct proctree_attempt *weak)
 {
-    bool still = !r->spawner || spawner_stop(r->spawner), empty = cgroup_all_empty(r->setup.cgroups);
+    bool steps_still = !r->spawner || spawner_stop(r->spawner), still = (!also || prober_stop(also)) && steps_still;
+    bool empty = cgroup_all_empty(r->setup.cgroups);
     size_t n_weak = weak_attempts(r, weak), n;
     if (!empty)
         cgroup_kill_all(r->setup.cgroups);
@@ -412,11 +414,11 @@ static bool end_pass(const struct runner *r, struct proctree_attempt *weak)
     return still && empty && n == 0;
 }
 
-bool runner_end_all(struct runner *r, int64_t limit_ms)
+bool runner_end_all(struct runner *r, const struct prober *also, int64_t limit_ms)
 {
     BF_AUTO_FREE struct proctree_attempt *weak = bf_xcalloc(r->runs.n + 1, sizeof *weak);
     int64_t until_ms = bf_boottime_ms() + limit_ms;
-    while (!end_pass(r, weak)) {
+    while (!end_pass(r, also, weak)) {
         if (bf_boottime_ms() >= until_ms)
             return false;
         (void)poll(NULL, 0, SWEEP_FIRST_MS);

@@ -45,6 +45,7 @@ struct runner_setup {
 };
 
 struct runner;
+struct prober;
 struct runner *runner_new(const struct runner_setup *setup);
 /* Nothing may run any more. */
 void runner_free(struct runner *r);
@@ -59,9 +60,9 @@ void runner_event(struct runner *r, const struct source *s);
 /* Tell what has started; look again after what is being killed; free what is gone.  Call once a turn, after the events. */
 void runner_run(struct runner *r, int64_t now_ms);
 int64_t runner_next_ms(const struct runner *r);
-/* SIGKILL every process of every attempt until none is left, or limit_ms have passed (false).  No end is told: only for an agent that
- * exits right after, because its guardian is dead. */
-bool runner_end_all(struct runner *r, int64_t limit_ms) BF_MUST_CHECK;
+/* SIGKILL every process of every attempt, and of every probe (NULL: there are none), until none is left and none is being started, or
+ * limit_ms have passed (false).  No end is told: only for an agent that exits right after, because its guardian is dead. */
+bool runner_end_all(struct runner *r, const struct prober *also, int64_t limit_ms) BF_MUST_CHECK;
 size_t runner_n_runs(const struct runner *r);
 /* logship's `room`. */
 void runner_room(void *owner);

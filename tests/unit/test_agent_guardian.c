@@ -133,7 +133,7 @@ static int small_agent(const struct agent_start *start, void *arg)
                 give_lease(s, start->page, s->last_lease_ms);
             (void)!write(s->heard[1], "s", 1);
         }
-    _exit(runner_end_all(runner, FENCE_MS) ? ALONE : 91);
+    _exit(runner_end_all(runner, NULL, FENCE_MS) ? ALONE : 91);
 }
 
 static pid_t start_guardian(struct stage *s)

@@ -266,7 +266,7 @@ Test(agent_runner_starts, an_agent_that_ends_alone_leaves_nothing_behind)
             a[i].ref = (struct attempt_ref){100 + i, 100 + i};
             runner_start(b->runner, &a[i]);
         }
-        cr_assert(runner_end_all(b->runner, BENCH_LIMIT_MS));
+        cr_assert(runner_end_all(b->runner, NULL, BENCH_LIMIT_MS));
         siginfo_t info = {0};
         size_t dead = 0;
         while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0) {
@@ -312,7 +312,7 @@ Test(agent_runner_starts, an_agent_that_ends_alone_kills_what_a_step_left_before
             runner_start(b->runner, &a);
             int fd = open(path, O_RDONLY | O_CLOEXEC);
             cr_assert_eq(read(fd, &byte, 1), 1);
-            _exit(runner_end_all(b->runner, BENCH_LIMIT_MS) ? 0 : 1);
+            _exit(runner_end_all(b->runner, NULL, BENCH_LIMIT_MS) ? 0 : 1);
         }
         int status = -1;
         cr_assert_eq(waitpid(agent, &status, 0), agent);
