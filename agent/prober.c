@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -539,6 +540,18 @@ bool prober_stop(const struct prober *p)
     return !p->spawner || spawner_stop(p->spawner);
 }
 
+/* What was killed, or was about to look whether it still may.  false: a start waits where no signal ends it. */
+static bool starts_end(const struct prober *p)
+{
+    int64_t until_ms = bf_boottime_ms() + SLACK_MS;
+    while (!prober_stop(p)) {
+        if (bf_boottime_ms() >= until_ms)
+            return false;
+        (void)poll(NULL, 0, 1);
+    }
+    return true;
+}
+
 void prober_free(struct prober *p)
 {
     if (!p)
@@ -547,6 +560,8 @@ void prober_free(struct prober *p)
         p->canaries.at[i]->dropped = true;
         kill_canary(p->canaries.at[i]);
     }
+    if (!starts_end(p))
+        return;
     spawner_free(BF_TAKE(p->spawner));
     for (size_t i = 0; i < p->canaries.n; i++) {
         struct canary *c = p->canaries.at[i];

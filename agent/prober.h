@@ -35,7 +35,8 @@ struct prober;
 struct prober *prober_new(const struct prober_setup *setup);
 /* No probe is begun any more, for good.  true: none is under way either. */
 bool prober_stop(const struct prober *p);
-/* Kills what is left and waits for it.  NULL is fine. */
+/* Kills what is left and waits for it.  A start that waits for the file server of a secret is not to be killed: where one does, the prober
+ * stays as it is, for the process that is to exit; the start never executes.  NULL is fine. */
 void prober_free(struct prober *p);
 /* What is to run from now on: what runs under another id is killed.  n 0: nothing. */
 void prober_set(struct prober *p, const struct probe_order *orders, size_t n);

@@ -651,8 +651,8 @@ static void look_at_start(struct run *run, int64_t now_ms)
         return;
     }
     run->sweep_at_ms = INT64_MAX;
-    bf_warn("start_hangs", "attempt=%" PRIu64 " step=%s text=\"its program is not executed yet: the file system that it lies on does not answer, "
-            "or other starts hold all threads for it\"", run->ref.attempt, bf_log_quote(run->assignment->step));
+    bf_warn("start_hangs", "attempt=%" PRIu64 " step=%s text=\"its program is not executed yet: the file system of it, or of "
+            "its secrets, does not answer, or other starts hold all threads for it\"", run->ref.attempt, bf_log_quote(run->assignment->step));
 }
 
 /* Without control groups peaks are what is seen now and then. */

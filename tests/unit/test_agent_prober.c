@@ -178,8 +178,8 @@ static void hang_beside(const char *dir)
     cgroup_close(cgroups);
 }
 
-/* No signal ends what waits for a secret in a thread of the agent's own: others go on beside it, and an agent that ends alone waits for it
- * no longer than it may. */
+/* No signal ends what waits for a secret in a thread of the agent's own: others go on beside it, and an agent that ends, alone or not,
+ * does not wait for it. */
 static void hang_in_a_secret(const char *dir, char *away)
 {
     static const char *const own_env[] = {"PATH=/usr/bin:/bin", NULL};
@@ -200,16 +200,17 @@ static void hang_in_a_secret(const char *dir, char *away)
     const struct probe_order orders[2] = {
         {.id = 2, .connection = "b", .kind = PROBE_RUN, .every_ms = 100, .limit_ms = 1000, .argv = works, .n_argv = 1, .spec = ""},
         {.id = 1, .connection = "a", .kind = PROBE_SQL, .every_ms = 3600000, .limit_ms = 200, .spec = "{}", .refs = &dsn, .n_refs = 1}};
-    struct prober *p = prober_new(&setup);
+    static struct prober *p;                 /* it stays */
+    p = prober_new(&setup);
     struct runner *runner = runner_new(&steps);
     prober_set(p, orders, 2);
     while (!heard.readable && bf_boottime_ms() < until_ms)
         turn(p, setup.epoll_fd);
     cr_expect(heard.readable, "%s", heard.why);
     cr_expect_not(runner_end_all(runner, p, 100), "a start is under way");
+    prober_free(p);
     dead_unmount(away);
     cr_expect(runner_end_all(runner, p, LIMIT_MS));
-    prober_free(p);
     runner_free(runner);
     close(setup.epoll_fd);
     cgroup_close(cgroups);
