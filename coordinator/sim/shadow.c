@@ -212,7 +212,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     shadow_rerun_ended(s, a, r);
     shadow_attempt_close(s, a);
     shadow_check_committed(s, a, r, cell->run);
-    shadow_check_session(s, r);
+    shadow_check_session(s, a, r);
     bool held = shadow_breaker_keeps_load(s, b, a);          /* before its own vote */
     shadow_breakers_ended(s, t, b, a, r);
     shadow_check_retry(s, b, step, r, held);

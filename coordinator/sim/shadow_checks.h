@@ -56,7 +56,7 @@ void shadow_check_queue(struct shadow *s, const struct shadow_backfill *b, const
 void shadow_take_reused(struct shadow *s, struct shadow_backfill *b, const struct record *r);
 void shadow_check_reused(struct shadow *s, const struct shadow_backfill *b);
 /* The end of an attempt of an sql step: a success is in the warehouse. */
-void shadow_check_session(struct shadow *s, const struct record *ended);
+void shadow_check_session(struct shadow *s, const struct shadow_attempt *a, const struct record *ended);
 void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, const struct record *ended, uint32_t run);
 /* Keys: made only as asked for, never back once they were revoked, tokens good for one use in their time; and what was answered
  * is in force. */

@@ -74,10 +74,10 @@ void shadow_session_committed(struct shadow *s, const struct sim_fence_key *key,
 }
 
 /* What it held is given to others from now on.  An old copy that was put back by hand may have lost that somebody was told. */
-void shadow_check_session(struct shadow *s, const struct record *ended)
+void shadow_check_session(struct shadow *s, const struct shadow_attempt *a, const struct record *ended)
 {
     bool told = record_outcome(ended)->usage.session == SESSION_ASSUMED_GONE;
-    if (!told && !s->fence_void && !s->loose && sim_session_lives(s->w, ended->ref, false))
+    if (!told && !s->fence_void && !s->loose && sim_session_lives(s->w, a->key[0], ended->ref, false))
         world_violate(s->w, "I6: attempt %llu gives back what it holds, its session lives, and nobody is told",
                       (unsigned long long)ended->ref.attempt);
 }

@@ -195,6 +195,17 @@ static struct agent_label zone_of(const struct sim_agent *a)
     return (struct agent_label){.name = "zone", .value = zones[(a->node + a->starts / 3) % 3]};
 }
 
+/* Of those that ended while an earlier life stood still nobody takes note any more. */
+static void forget_dead(struct world *w, struct sim_agent *a)
+{
+    for (size_t i = a->processes.n; i-- > 0;) {
+        if (a->processes.at[i].ends_ms > w->now_ms)
+            continue;
+        shadow_process_ended(w->shadow, a->processes.at[i].instance, a->processes.at[i].ref.attempt);
+        a->processes.at[i] = a->processes.at[--a->processes.n];
+    }
+}
+
 void sim_agent_start(struct world *w, struct sim_agent *a)
 {
     if (a->up)
@@ -204,6 +215,7 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
         return;
     }
     core_free(a->core);
+    forget_dead(w, a);
     a->claimed_slots = sim_claimed_slots(w, a);
     a->zone = zone_of(a);
     snprintf(a->boot_id, sizeof a->boot_id, "00000000-0000-0000-0000-%012u", a->boots);

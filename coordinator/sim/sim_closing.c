@@ -13,7 +13,7 @@ static void over_at(struct world *w, const struct sim_agent *a, uint64_t attempt
 
 bool sim_closing_begin(struct world *w, struct sim_agent *a, struct sim_process *p)
 {
-    if (!sim_session_lives(w, p->ref, false))
+    if (!sim_session_lives(w, a->node, p->ref, false))
         return false;
     if (core_deadline_ms(a->core) <= sim_clock_boot_ms(&a->clock, w->now_ms)) {      /* it is fenced, and is not kept from saying so */
         p->outcome.usage.session = SESSION_ASSUMED_GONE;
@@ -42,7 +42,7 @@ void sim_closing_over(struct world *w, struct sim_agent *a, uint64_t attempt)
         struct sim_closing c = a->closings.at[i];
         if (c.ref.attempt != attempt || c.until_ms > w->now_ms || !a->up || a->paused)
             continue;
-        bool lived = sim_session_lives(w, c.ref, false), lives = sim_session_lives(w, c.ref, true);
+        bool lived = sim_session_lives(w, a->node, c.ref, false), lives = sim_session_lives(w, a->node, c.ref, true);
         c.outcome.usage.session = lives ? SESSION_ASSUMED_GONE : lived ? SESSION_ENDED : SESSION_CLOSED;
         a->closings.at[i] = a->closings.at[--a->closings.n];
         sim_core_feed(w, a, (struct core_event){.kind = CORE_ENDED, .ref = c.ref, .outcome = &c.outcome, .note = lives ? "assumed gone" : NULL});

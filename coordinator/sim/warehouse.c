@@ -145,7 +145,8 @@ static void end_holder(struct world *w, struct sim_session **s, const struct sim
     struct sim_warehouse *h = &w->warehouse;
     uint64_t own = (*s)->id;
     for (size_t i = 0; w->warehouse.may_terminate && i < h->sessions.n; i++)
-        if (h->sessions.at[i].ref.attempt == row->attempt && h->sessions.at[i].id != own) {
+        if (h->sessions.at[i].ref.attempt == row->attempt && h->sessions.at[i].key.instance == row->key.instance &&
+            h->sessions.at[i].id != own) {
             world_trace(w, "warehouse: the session of attempt %llu is ended by attempt %llu", (unsigned long long)row->attempt,
                         (unsigned long long)(*s)->ref.attempt);
             finish_plainly(w, &h->sessions.at[i], OUTCOME_SQL, "57P01", w->warehouse.driver_text);
@@ -352,12 +353,12 @@ void sim_session_client_gone(struct world *w, const struct sim_agent *a, uint64_
     }
 }
 
-bool sim_session_lives(struct world *w, struct attempt_ref ref, bool end)
+bool sim_session_lives(struct world *w, uint32_t node, struct attempt_ref ref, bool end)
 {
     struct sim_warehouse *h = &w->warehouse;
     for (size_t i = 0; i < h->sessions.n; i++) {
         struct sim_session *s = &h->sessions.at[i];
-        if (s->ref.attempt != ref.attempt || s->ref.token != ref.token)
+        if (s->ref.attempt != ref.attempt || s->ref.token != ref.token || s->node != node)
             continue;
         if (!end || !h->may_terminate)
             return true;

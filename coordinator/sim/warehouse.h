@@ -51,8 +51,9 @@ void sim_warehouse_init(struct world *w);
 void sim_warehouse_done(struct sim_warehouse *h);
 /* The client of an attempt connects. */
 void sim_session_open(struct world *w, struct sim_agent *a, const struct assignment *as, uint64_t instance, const struct outcome *wanted);
-/* Whether the session of an attempt lives; end: it is ended too, where the role may. */
-bool sim_session_lives(struct world *w, struct attempt_ref ref, bool end);
+/* Whether the session of an attempt on this node lives; end: it is ended too, where the role may.  An old copy of the store may have given
+ * the same attempt to another node. */
+bool sim_session_lives(struct world *w, uint32_t node, struct attempt_ref ref, bool end);
 void sim_session_step(struct world *w, uint64_t id);
 /* No process of the attempt is left on this agent; an old copy of the store may have given it to another one too. */
 void sim_session_client_gone(struct world *w, const struct sim_agent *a, uint64_t attempt);
