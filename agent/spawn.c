@@ -41,8 +41,12 @@ void spawn_kill(const atomic_int *pid)
     pthread_mutex_unlock(&reaping);
 }
 
+/* What runs in the child may end anywhere, by a SIGKILL too.  The sanitizers would count it as a call that never comes back, and its
+ * variables as ones that whoever uses this stack next must not touch. */
+#define IN_CHILD __attribute__((no_sanitize("thread"), no_sanitize("address")))
+
 /* "DIR/name"; an empty DIR is the working folder.  false: too long. */
-static bool join(const char *dir, size_t n, const char *name, char *ret, size_t size)
+IN_CHILD static bool join(const char *dir, size_t n, const char *name, char *ret, size_t size)
 {
     size_t len = strlen(name), head = n > 0 ? n : 1;
     if (head + 1 + len + 1 > size)
@@ -54,7 +58,7 @@ static bool join(const char *dir, size_t n, const char *name, char *ret, size_t 
 }
 
 /* The program that a name means with this PATH: the name itself when it has a slash.  NULL with errno (ENOENT, EACCES). */
-static const char *find(const struct spawn_request *req, char *ret, size_t size)
+IN_CHILD static const char *find(const struct spawn_request *req, char *ret, size_t size)
 {
     int errnum = ENOENT;
     if (!req->path || strchr(req->program, '/'))
@@ -73,14 +77,14 @@ static const char *find(const struct spawn_request *req, char *ret, size_t size)
     return NULL;
 }
 
-static int fail(struct job *job, const char *what)
+IN_CHILD static int fail(struct job *job, const char *what)
 {
     job->errnum = errno;
     job->what = what;
     return 127;
 }
 
-static bool past_deadline(const _Atomic int64_t *deadline_ms)
+IN_CHILD static bool past_deadline(const _Atomic int64_t *deadline_ms)
 {
     struct timespec t;
     if (!deadline_ms)
@@ -89,7 +93,7 @@ static bool past_deadline(const _Atomic int64_t *deadline_ms)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 >= atomic_load(deadline_ms);
 }
 
-static bool given_up(const struct spawn_request *req)
+IN_CHILD static bool given_up(const struct spawn_request *req)
 {
     return req->given_up && atomic_load(req->given_up);
 }
@@ -116,7 +120,7 @@ static void look_up_ignored(void)
             ignored |= signal_bit(sig);
 }
 
-static void reset_signals(void)
+IN_CHILD static void reset_signals(void)
 {
     const struct kernel_sigaction act = {.handler = SIG_DFL};
     for (int sig = 1; sig < NSIG; sig++)
@@ -124,15 +128,14 @@ static void reset_signals(void)
             (void)syscall(SYS_rt_sigaction, sig, &act, NULL, sizeof act.mask);
 }
 
-static bool give_up_rights(const struct spawn_request *req)
+IN_CHILD static bool give_up_rights(const struct spawn_request *req)
 {
     return syscall(SYS_setgroups, 1, &req->gid) == 0 && syscall(SYS_setresgid, req->gid, req->gid, req->gid) == 0 &&
            syscall(SYS_setresuid, req->uid, req->uid, req->uid) == 0;
 }
 
-/* Runs on the agent's memory: nothing but system calls.  The sanitizers would count it as a call that never comes back, and its variables as
- * ones that whoever uses this stack next must not touch. */
-__attribute__((no_sanitize("thread"), no_sanitize("address"))) static int child(void *arg)
+/* Runs on the agent's memory: nothing but system calls. */
+IN_CHILD static int child(void *arg)
 {
     struct job *job = arg;
     const struct spawn_request *req = job->req;

@@ -9,6 +9,6 @@ bf_unit_test(test_agent_limits SOURCES test_agent_limits.c LIBS bf_agent bf_comm
 foreach(part "" _starts _limits _sessions)
   bf_unit_test(test_agent_runner${part} SOURCES test_agent_runner${part}.c ../support/runner_bench.c ../support/dead_mount.c LIBS bf_agent bf_common)
 endforeach()
-bf_unit_test(test_agent_spawner SOURCES test_agent_spawner.c LIBS bf_agent bf_common THREADS)
+bf_unit_test(test_agent_spawner SOURCES test_agent_spawner.c ../support/dead_mount.c LIBS bf_agent bf_common THREADS)
 bf_unit_test(test_agent_guardian SOURCES test_agent_guardian.c LIBS bf_agent bf_common)
 bf_unit_test(test_agent_session SOURCES test_agent_session.c LIBS bf_agent bf_proto bf_common PkgConfig::libzmq)

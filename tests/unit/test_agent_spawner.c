@@ -3,13 +3,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "agent/spawner.h"
+#include "tests/support/dead_mount.h"
 
 #define LIMIT_MS 20000
 
@@ -233,6 +239,51 @@ Test(agent_spawner, what_waits_is_withdrawn_and_what_hangs_is_killed)
     cr_assert_eq(first.errnum, 0);
     cr_expect_eq(end_of(first.process.pid), SIGKILL);
     spawner_free(s);
+}
+
+#ifdef __SANITIZE_ADDRESS__
+/* Of the stack below the caller's frame, as deep as a child's. */
+__attribute__((noinline, no_sanitize("address"))) static bool stack_is_clean(void)
+{
+    char below[80000];
+    __asm__ volatile("" : : "r"(below) : "memory");
+    return !__asan_region_is_poisoned(below + 256, sizeof below - 512);
+}
+#else
+static bool stack_is_clean(void) { return true; }
+#endif
+
+static void *kill_what_hangs(void *arg)
+{
+    cr_assert(dead_await(LIMIT_MS));
+    spawn_kill(arg);
+    return NULL;
+}
+
+/* Where it looks for its program; the thread that started it goes on with its stack. */
+Test(agent_spawner, what_is_killed_before_it_executes_leaves_nothing_on_the_stack)
+{
+    static const char *const argv[] = {"true", NULL};
+    char away[] = "/tmp/bf-spawner-XXXXXX";
+    atomic_int pid = 0;
+    struct spawn_job job = job_of("true", argv, null_fd());
+    pthread_t killer;
+    cr_assert_not_null(mkdtemp(away));
+    bool there = dead_mount(away);
+    if (there) {
+        job.req.path = away;
+        job.req.pid = &pid;
+        cr_assert_eq(pthread_create(&killer, NULL, kill_what_hangs, &pid), 0);
+        spawn_job_run(&job);
+        cr_assert_eq(pthread_join(killer, NULL), 0);
+        cr_assert_eq(job.errnum, 0);
+        cr_expect_eq(end_of(job.process.pid), SIGKILL);
+        cr_expect(stack_is_clean());
+        dead_unmount(away);
+    }
+    (void)rmdir(away);
+    if (!there)
+        cr_skip("no file system can be mounted here");
 }
 
 Test(agent_spawner, once_stopped_nothing_begins_and_what_is_under_way_is_told)
