@@ -41,7 +41,7 @@
 #define OWN_FILES 48                         /* sockets, their threads' ends */
 #define FILES_PER_CHILD 6                    /* of a step or a probe: pipes and their other ends while spawning, pidfd, input */
 #define SPAWNERS_MAX 4
-#define PROBE_SPAWNERS 2                     /* a start of a probe that hangs is killed when its limit is over: others with less go on meanwhile */
+#define PROBE_SPAWNERS 2                     /* a probe whose start hangs is killed when its limit is over: others with less go on */
 #define STARTED_PAUSE_MS 20                  /* nobody sees a step run for less */
 #define ENDED_PAUSE_MS 5                     /* what an end waits for others, where it holds nobody up */
 #define FENCE_DEFAULT_MS 2000                /* K before WELCOME told it */

@@ -2,8 +2,8 @@
  * of them.
  *
  * A probe of SQL or a call has one helper process that stays, with a connection of its own; a program is started anew for each reading.
- * At most one measurement of a probe is on its way, and it has a time limit from outside, its start too.  Their processes live in control groups like
- * those of steps, so whatever ends steps when the lease runs out ends them too. */
+ * At most one measurement of a probe is on its way, and it has a time limit from outside, its start too.  Their processes live in control
+ * groups like those of steps, so whatever ends steps when the lease runs out ends them too. */
 #ifndef BF_AGENT_PROBER_H
 #define BF_AGENT_PROBER_H
 

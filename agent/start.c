@@ -83,6 +83,8 @@ static int prepare_input(struct start *s, const struct start_of *of)
     }
     s->name = helper_program(of->setup->config, a->kind);
     s->input = (struct start_input){agent_config_keep(of->setup->config), *a, of->setup->own_env, of->close_ms};
+    s->input.assignment.env = NULL;          /* of this moment; the environment is built in it */
+    s->input.assignment.n_env = 0;
     s->job.prepare = open_input;
     return 0;
 }

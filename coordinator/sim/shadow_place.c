@@ -244,7 +244,7 @@ void shadow_check_places(struct shadow *s, const struct turn *t)
         bool idle = shadow_agent_fits(s, a) && shadow_agent_has_room(a) && shadow_waiting_for(s, a->id) > 0;
         a->idle_turns = idle ? a->idle_turns + 1 : 0;
         /* Where their pool is full, they are let go one in a turn; as many may wait as it has slots. */
-        if (a->idle_turns == IDLE_TURNS_MAX + a->slots)
+        if (a->idle_turns >= IDLE_TURNS_MAX + a->slots)
             world_violate(s->w, "place: something waits for agent %u, which has had room for %u turns", a->id, a->idle_turns);
     }
 }

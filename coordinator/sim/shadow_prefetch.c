@@ -81,7 +81,7 @@ static bool is_passed(struct shadow *s, const struct shadow_backfill *b, const s
     const struct shadow_pool *p = step->pool == PLAN_NO_INDEX ? NULL : shadow_pool_by_name(s, b->plan->pools[step->pool].name);
     bool other_reasons = s->low || s->held_until_ms > s->turn_ms || s->outdated_token || s->w->windows || step->n_also > 0 ||
                          (p && (p->throttled || p->start_milli > 0));
-    for (size_t i = 0; i < s->pools.n; i++)                      /* who waits for one pool has room kept in all that it draws on */
+    for (size_t i = 0; p && i < s->pools.n; i++)                 /* who waits for one pool has room kept in all that it draws on */
         other_reasons = other_reasons || s->pools.at[i].kept_backfill;
     for (uint32_t i = 0; !other_reasons && i < b->plan->n_steps; i++)
         if (b->classes[i] < b->classes[a->step] && shadow_asks_for_the_same(step, &b->plan->steps[i]) && !shadow_breaker_holds(s, b, i) &&

@@ -179,9 +179,11 @@ void sim_core_feed(struct world *w, struct sim_agent *a, struct core_event ev)
     ev.at_us = sim_clock_wall_us(&a->clock, w->now_ms);
     core_step(a->core, &ev, agent_clock_ms(w, a), &actions);
     for (size_t i = 0; i < actions->n; i++) {
-        carry_out(w, a, &actions->at[i]);
-        if (actions->at[i].kind == ACTION_SPAWN && !sim_start_is_under_way(a, actions->at[i].assignment->ref.attempt) && n_spawned < sizeof spawned / sizeof *spawned)
-            spawned[n_spawned++] = actions->at[i].assignment->ref;
+        const struct core_action *act = &actions->at[i];
+        carry_out(w, a, act);
+        bool executed = act->kind == ACTION_SPAWN && !sim_start_is_under_way(a, act->assignment->ref.attempt);
+        if (executed && n_spawned < sizeof spawned / sizeof *spawned)
+            spawned[n_spawned++] = act->assignment->ref;
     }
     for (size_t i = 0; i < n_spawned; i++)
         sim_core_feed(w, a, (struct core_event){.kind = CORE_SPAWNED, .ref = spawned[i]});

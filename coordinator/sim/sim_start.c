@@ -64,7 +64,8 @@ void sim_start_due(struct world *w, struct sim_agent *a, uint64_t attempt)
 {
     static const struct outcome cancelled = {.source = OUTCOME_SPAWN, .code = ECANCELED, .sqlstate = "", .dbms = "", .details = "",
                                              .text = "simulated", .rows = -1};
-    static const struct outcome late = {.source = OUTCOME_FENCED, .sqlstate = "", .dbms = "", .details = "", .text = "simulated", .rows = -1};
+    static const struct outcome late = {.source = OUTCOME_FENCED, .sqlstate = "", .dbms = "", .details = "", .text = "simulated",
+                                        .rows = -1};
     struct sim_start *at = find(a, attempt);
     if (!at || !a->up || at->due_ms > w->now_ms || at->executed)
         return;
