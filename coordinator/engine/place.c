@@ -11,6 +11,7 @@
  * a turn is bounded by the room that there is.  The time runs from when it could have begun elsewhere. */
 #include "coordinator/engine/place.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/plant.h"
@@ -217,6 +218,12 @@ static void forget_moments(struct engine *e)
     }
 }
 
+static int by_id(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
 void place_review(struct decision *d)
 {
     struct engine *e = d->live;
@@ -225,6 +232,9 @@ void place_review(struct decision *d)
     forget_moments(e);
     while ((n = first_of(e, &e->nears.timers, 0)) != NULL && n->until_ms <= d->now_ms && !BF_PLANTED("locality_waits_on"))
         let_go(d, n);
+    /* By id: the order in which they became due is not that of a process which recovered. */
+    if (e->nears.due.n > 1)
+        qsort(e->nears.due.at, e->nears.due.n, sizeof *e->nears.due.at, by_id);
     for (size_t i = 0; i < e->nears.due.n; i++) {
         uint32_t id = e->nears.due.at[i];
         if (review_agent(d, id))
