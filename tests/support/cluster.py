@@ -1,4 +1,5 @@
 """A private cluster for tests: `bfctl dev` as a child, and its commands.  Waits are for events with a deadline, never naps."""
+import fcntl
 import json
 import os
 import random
@@ -7,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -37,14 +39,24 @@ def moment(seconds):
     threading.Event().wait(seconds)
 
 
+given = set()                                                # ports, by this process
+ports = os.open(os.path.join(tempfile.gettempdir(), f"bf-test-ports-{os.getuid()}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
 def free_ports(n):
-    """The first of n ports in a row that nobody listens on just now."""
+    """The first of n ports in a row that nobody listens on just now, and that nobody else is given while this process lives: a byte of
+    a file is locked for each."""
     for _ in range(1000):
         base = random.randint(20000, 30000)
+        row = range(base, base + n)
         try:
-            for port in range(base, base + n):
+            if not given.isdisjoint(row):
+                continue
+            fcntl.lockf(ports, fcntl.LOCK_EX | fcntl.LOCK_NB, n, base)
+            for port in row:
                 with socket.socket() as s:
                     s.bind(("127.0.0.1", port))
+            given.update(row)
             return base
         except OSError:
             continue
