@@ -40,6 +40,7 @@ static const struct reason reasons[] = {
     {"fault at agent", "agent_kill > down", "there is no process to be hit"},
     {"fault at agent", "agent_stop > down", "there is no process to be hit"},
     {"fault at agent", "agent_stop > stopped", "it is stopped already"},
+    {"fault at agent", "start_slow > down", "its threads end with it"},
     {"fault at agent", "lie_* > stopped", "it says nothing"},
     {"fault at agent", "lie_capacity > [!d]*", "told in the HELLO of a start: it is down until then"},
     {"fault at agent", "lie_capacity > draining", "told in the HELLO of a start: it is down until then"},

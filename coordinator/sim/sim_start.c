@@ -25,7 +25,6 @@ bool sim_start_begin(struct world *w, struct sim_agent *a, const struct assignme
 {
     if (!choice_strikes(w, a->node, SLOW_PERCENT))
         return false;
-    sim_fault_note(w, SIM_FAULT_START_SLOW);
     uint64_t most_ms = world_chance(w, 50) ? 100 : world_chance(w, 50) ? 3000 : 40000;
     bf_vec_push(&a->starting, ((struct sim_start){.assignment = as, .due_ms = w->now_ms + 1 + (int64_t)world_random(w, most_ms)}));
     due_at(w, a, &a->starting.at[a->starting.n - 1]);
@@ -69,6 +68,7 @@ void sim_start_due(struct world *w, struct sim_agent *a, uint64_t attempt)
     struct sim_start *at = find(a, attempt);
     if (!at || !a->up || at->due_ms > w->now_ms || at->executed)
         return;
+    sim_fault_note(w, SIM_FAULT_START_SLOW);     /* when it is over: what became of its agent meanwhile is what matters */
     bool lapsed = sim_clock_boot_ms(&a->clock, w->now_ms) >= a->deadline_ms;
     if (w->now_ms < a->frozen_until_ms) {
         at->due_ms = a->frozen_until_ms;
