@@ -131,19 +131,28 @@ Test(agent_runner_starts, a_start_that_hangs_in_its_PATH_can_be_killed)
         kill_what_hangs(bench_modes[m], "true", &path);
 }
 
+/* One thread, which the first attempt holds; the second waits for it. */
+static struct bench *bench_behind_hang(struct assignment *first, const char *hangs[3], struct assignment *second, const char *waits[3])
+{
+    struct bench *b = bench_with_away(CGROUP_AUTO);
+    *first = bench_script(b, hangs, "");
+    *second = bench_script(b, waits, "true");
+    hangs[0] = "away/program";
+    first->ref = (struct attempt_ref){40, 4000};
+    bench_spawners = 1;
+    bench_of_cpus(b, 0);
+    runner_start(b->runner, first);
+    cr_assert(dead_await(BENCH_LIMIT_MS));
+    runner_start(b->runner, second);
+    return b;
+}
+
 /* Nobody ends those that hang; others go on all the same. */
 Test(agent_runner_starts, what_waits_behind_starts_that_hang_starts_a_little_later)
 {
-    struct bench *b = bench_with_away(CGROUP_AUTO);
     const char *hangs[3], *waits[3];
-    struct assignment first = bench_script(b, hangs, ""), second = bench_script(b, waits, "true");
-    hangs[0] = "away/program";
-    first.ref = (struct attempt_ref){40, 4000};
-    bench_spawners = 1;
-    bench_of_cpus(b, 0);
-    runner_start(b->runner, &first);
-    cr_assert(dead_await(BENCH_LIMIT_MS));
-    runner_start(b->runner, &second);
+    struct assignment first, second;
+    struct bench *b = bench_behind_hang(&first, hangs, &second, waits);
     bench_finish(b);
     cr_expect_eq(b->verdict.outcome.source, OUTCOME_OK, "%s", b->verdict.text);
     b->started = b->ended = false;
@@ -230,16 +239,9 @@ Test(agent_runner_starts, a_start_that_hangs_is_told_once)
 /* Of attempts that wait for a thread, behind starts that nobody ends. */
 Test(agent_runner_starts, what_waits_behind_starts_that_hang_ends_when_it_is_told_to)
 {
-    struct bench *b = bench_with_away(CGROUP_AUTO);
     const char *hangs[3], *waits[3];
-    struct assignment first = bench_script(b, hangs, ""), second = bench_script(b, waits, "true");
-    hangs[0] = "away/program";
-    first.ref = (struct attempt_ref){40, 4000};
-    bench_spawners = 1;
-    bench_of_cpus(b, 0);
-    runner_start(b->runner, &first);
-    cr_assert(dead_await(BENCH_LIMIT_MS));
-    runner_start(b->runner, &second);
+    struct assignment first, second;
+    struct bench *b = bench_behind_hang(&first, hangs, &second, waits);
     runner_term(b->runner, second.ref);
     while (!b->failed)
         bench_turn(b);
